@@ -1,0 +1,1 @@
+"""Money rules: prices, tax, terms, proformas, invoices and their numbers."""

@@ -1,0 +1,38 @@
+"""Terms: a year of a domain, billed at most once while its claim is live."""
+
+from __future__ import annotations
+
+from datetime import date
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from panel.records import LineKind, ProformaLine, Term
+
+
+def add_years(day: date, years: int) -> date:
+    """The same day `years` later; 29 February becomes 28."""
+    try:
+        return day.replace(year=day.year + years)
+    except ValueError:
+        return day.replace(year=day.year + years, day=28)
+
+
+def claim(session: Session, line: ProformaLine) -> None:
+    """Claims a term for each year of a renewal line. IntegrityError at flush if one is billed already."""
+    if line.kind is LineKind.RENEWAL:
+        for year in range(line.years):
+            session.add(
+                Term(
+                    domain_id=line.domain_id,
+                    line_id=line.id,
+                    starts_on=add_years(line.starts_on, year),
+                    live=True,
+                )
+            )
+
+
+def release(session: Session, line_ids: list[int]) -> None:
+    """Frees what these lines claimed, so that the terms can be billed again."""
+    session.execute(sa.update(Term).where(Term.line_id.in_(line_ids)).values(live=False))
+    session.execute(sa.update(ProformaLine).where(ProformaLine.id.in_(line_ids)).values(live=False))

@@ -1,0 +1,1 @@
+"""Demo data: an invented reseller with invented clients, in the panel's real rows."""

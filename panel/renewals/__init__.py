@@ -1,0 +1,1 @@
+"""What renews domains: recurring payment, the run, charging, settlement, extension and lapse."""
