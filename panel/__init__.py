@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from dataclasses import asdict
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -39,6 +40,7 @@ from panel.config import SETTINGS, Settings, read_settings, wrong
 from panel.database import Database, db, prepare_engine
 from panel.failpoints import arm_from_environment
 from panel.web import Parts, remote_address, request_key
+from panel.worker import schedule_of
 
 BLUEPRINTS = (
     accounts,
@@ -155,6 +157,9 @@ def _join_database(app: Flask, settings: Settings) -> None:
         plugins_dir=settings.plugins_dir,
         registrar_settings=settings.registrar_settings,
         base_url=settings.base_url,
+        mail=asdict(settings.mail),
+        mail_from=settings.mail_from,
+        nudge=lambda: schedule_of(app).nudge(),
         own_name=urlsplit(settings.base_url).netloc if settings.base_url_is_set else None,
     )
     app.extensions["perennial_settings"] = settings

@@ -128,7 +128,9 @@ class Settings:
 def read_settings(environ: Mapping[str, str], overrides: Mapping[str, Any] | None = None) -> Settings:
     """`overrides` carry names without the prefix and win over the environment."""
     _refuse_misspelt(environ)
-    given = {name: environ[PREFIX + name].strip() for name in SETTINGS if environ.get(PREFIX + name, "").strip()}
+    given = {
+        name: environ[PREFIX + name].strip() for name in SETTINGS if environ.get(PREFIX + name, "").strip()
+    }
     given |= {name: str(value) for name, value in (overrides or {}).items() if name in SETTINGS}
     data_dir = Path(given.get("DATA_DIR", "instance")).absolute()
     secret_key = _secret_key(given.get("SECRET_KEY"))
@@ -194,7 +196,9 @@ def _encryption_keys(given: str | None, secret_key: str) -> tuple[str, ...]:
             Fernet(key)
         except ValueError:
             # The key itself is never shown.
-            raise wrong("ENCRYPTION_KEYS", "must be Fernet keys with commas between them, the newest first.") from None
+            raise wrong(
+                "ENCRYPTION_KEYS", "must be Fernet keys with commas between them, the newest first."
+            ) from None
     return keys
 
 
@@ -207,7 +211,9 @@ def _database_url(given: str | None, data_dir: Path) -> str:
     try:
         url = sa.engine.make_url(given)
     except sa.exc.ArgumentError:
-        raise wrong("DATABASE_URL", "is not a database address such as sqlite:////path or postgresql://…") from None
+        raise wrong(
+            "DATABASE_URL", "is not a database address such as sqlite:////path or postgresql://…"
+        ) from None
     if url.get_backend_name() == "sqlite":
         if not url.database or url.database == ":memory:":
             raise wrong("DATABASE_URL", "must name a file: sqlite:////path/to/perennial.db")
@@ -245,7 +251,9 @@ def _mock_url(given: str | None) -> str | None:
 def _base_url(given: str) -> str:
     parts = _address("BASE_URL", given)
     if parts.path.strip("/") or parts.query or parts.fragment:
-        raise wrong("BASE_URL", "must be the address of the panel's front page alone: https://panel.example.com")
+        raise wrong(
+            "BASE_URL", "must be the address of the panel's front page alone: https://panel.example.com"
+        )
     return f"{parts.scheme}://{parts.netloc}"
 
 

@@ -34,7 +34,7 @@ def create_user(
     if account_id is not None and session.get(Account, account_id) is None:
         raise Refused(N_("There is no account %(account)s."), field="account", account=account_id)
     address = _normalised(email)
-    if session.scalar(sa.select(User.id).where(User.email == address)) is not None:
+    if session.scalar(sa.select(User.id).where(sa.func.lower(User.email) == address.lower())) is not None:
         raise Conflict(N_("%(email)s has a log-in already."), field="email", email=address)
     user = User(
         email=address,

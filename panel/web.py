@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import re
 import secrets
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from functools import cached_property
 from pathlib import Path
@@ -20,13 +20,15 @@ from flask import Response, current_app, g, request
 from flask_babel import format_currency, format_date, format_datetime, gettext
 from flask_security import current_user
 from markupsafe import Markup
-from sqlalchemy.orm import Mapped, Session
+from sqlalchemy.orm import Session
 
 from gateways.loading import Loaded, load
 from gateways.money import Money
 from panel.clock import Clock
 from panel.database import Database, db
 from panel.errors import N_, NotThere, Refused
+from panel.messages.outbox import DeliveryCounts, deliver
+from panel.messages.transport import transport_for
 from panel.records import Account, RoleName, Seller, User
 from panel.renewals.processors import Processors
 
@@ -46,8 +48,13 @@ class Parts:
     clock: Clock
     plugins_dir: Path
     # By the registrar's id; what is not here has none.
-    registrar_settings: dict[str, dict[str, str]]
+    registrar_settings: dict[str, dict[str, str]] = field(repr=False)
     base_url: str
+    # How mail leaves, and from which address.
+    mail: Mapping[str, Any]
+    mail_from: str
+    # Wakes the worker up: somebody asked for a charge.
+    nudge: Callable[[], None]
     # The one host (and port) that pages may be asked for by; None while nobody has said: any loopback name.
     own_name: str | None
 
@@ -60,11 +67,22 @@ class Parts:
     def processors(self) -> Processors:
         return Processors(self.plugins, self.registrar_settings)
 
+    def deliver_mail(self, clock: Clock, *, limit: int = 500) -> DeliveryCounts:
+        """Sends what is due in the outbox, `limit` mails at most."""
+        return deliver(
+            self.database,
+            transport_for(**self.mail),
+            clock,
+            limit=limit,
+            mail_from=self.mail_from,
+            base_url=self.base_url,
+        )
+
 
 class Owned(Protocol):
     """A record that belongs to one account."""
 
-    account_id: Mapped[int]
+    account_id: Any
 
 
 Row = TypeVar("Row", bound=Owned)
@@ -148,7 +166,9 @@ def ids_of(texts: Iterable[str]) -> list[int]:
     """The ids among them, each once, in the order they came in. Refused beyond MOST_IDS."""
     found = dict.fromkeys(number for text in texts if (number := as_id(text)) is not None)
     if len(found) > MOST_IDS:
-        raise Refused(N_("Too many domains were sent at once. Use the action that ends in All."), field="tick")
+        raise Refused(
+            N_("Too many domains were sent at once. Use the action that ends in All."), field="tick"
+        )
     return [*found]
 
 

@@ -1,14 +1,13 @@
 """The worker: the schedule, and what people asked for, on Huey's queue.
 
-The queue may lose or repeat a task: every task finds its work in the rows, so a lost one is made up for by the next, and a
-repeated one finds nothing to do.
+The queue may lose or repeat a task: every task finds its work in the rows, so the next one makes up for a lost one, and
+a repeated one finds nothing to do.
 """
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from dataclasses import asdict
 from datetime import datetime
 from enum import StrEnum
 from urllib.parse import urlsplit
@@ -23,8 +22,6 @@ from sqlalchemy.orm import Session
 from panel import journal
 from panel.billing.calendar import seller_of
 from panel.clock import RUN_HOUR
-from panel.messages import outbox
-from panel.messages.transport import Transport, transport_for
 from panel.renewals.card_changes import forget_removed
 from panel.renewals.charging import charge_due
 from panel.renewals.extension import extend_paid
@@ -98,20 +95,17 @@ class Schedule:
             zone = seller_of(session).zone
         if _local(parts.clock.now(), zone).time() >= RUN_HOUR:
             counts = run(
-                parts.database, parts.processors, parts.clock, mail=self._transport(), concurrency=CONCURRENCY
+                parts.database, parts.processors, parts.clock, mail=parts.deliver_mail, concurrency=CONCURRENCY
             )
             log.info("run.finished", **counts)
 
     def _send_mail(self) -> None:
-        outbox.deliver(self._parts.database, self._transport(), self._parts.clock)
+        self._parts.deliver_mail(self._parts.clock)
 
     def _seal_and_forget(self) -> None:
         parts = self._parts
         journal.seal(parts.database)
         forget_removed(parts.database, parts.processors, now=parts.clock.now())
-
-    def _transport(self) -> Transport:
-        return transport_for(**asdict(self._app.extensions["perennial_settings"].mail))
 
     @property
     def _parts(self) -> Parts:
@@ -127,12 +121,22 @@ def _ignore(session: Session, statuses: Sequence[StrEnum]) -> None:
     """Outside a run nobody counts."""
 
 
+def schedule_of(app: Flask) -> Schedule:
+    """The application's schedule, made when it is first needed: most commands never touch the queue."""
+    if "perennial_schedule" not in app.extensions:
+        app.extensions["perennial_schedule"] = Schedule(app)
+    schedule: Schedule = app.extensions["perennial_schedule"]
+    return schedule
+
+
 def main(app: Flask) -> None:
     """Works until SIGINT or SIGTERM."""
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     logging.getLogger("huey").setLevel(logging.WARNING)
     app.extensions["perennial"].database.assert_durable()
-    schedule = Schedule(app)
+    schedule = schedule_of(app)
     schedule.nudge()
     # Two threads: a long run must not keep a client who has just clicked "pay" waiting.
-    Consumer(schedule.queue, workers=2, max_delay=0.5, graceful_signal="TERM").run()
+    Consumer(
+        schedule.queue, workers=2, max_delay=0.5, graceful_signal="TERM", flush_locks=True
+    ).run()

@@ -103,7 +103,11 @@ def make_account(database: Database, name: str = "", **changes: Any) -> Account:
 
 
 def make_contact(
-    database: Database, account: Account, name: str = "Anne Martin", kind: ContactKind = ContactKind.MAIN, **changes: Any
+    database: Database,
+    account: Account,
+    name: str = "Anne Martin",
+    kind: ContactKind = ContactKind.MAIN,
+    **changes: Any,
 ) -> Contact:
     values: dict[str, Any] = {
         "account_id": account.id,
@@ -162,7 +166,9 @@ def make_user(
     return user
 
 
-def make_gateway_account(database: Database, url: str = "http://127.0.0.1:9", **changes: Any) -> GatewayAccount:
+def make_gateway_account(
+    database: Database, url: str = "http://127.0.0.1:9", **changes: Any
+) -> GatewayAccount:
     """An account at the mock processor that answers at `url`."""
     values: dict[str, Any] = {
         "gateway": "mock",
@@ -213,7 +219,9 @@ def make_registration(
     return add(database, CardRegistration(**(values | changes)))
 
 
-def make_tld(database: Database, tld: str = "com", price: int | None = 1200, currency: str = "EUR", **changes: Any) -> Tld:
+def make_tld(
+    database: Database, tld: str = "com", price: int | None = 1200, currency: str = "EUR", **changes: Any
+) -> Tld:
     """A TLD and, unless `price` (minor units, a year, without tax) is None, its renewal price."""
     values: dict[str, Any] = {
         "tld": tld,
@@ -288,7 +296,9 @@ def make_action(database: Database, account: Account, **changes: Any) -> Action:
     return add(database, Action(**(values | changes)))
 
 
-def make_recurrence(database: Database, domain: Domain, contact: Contact, card: Card, **changes: Any) -> Recurrence:
+def make_recurrence(
+    database: Database, domain: Domain, contact: Contact, card: Card, **changes: Any
+) -> Recurrence:
     """Recurring payment that is on for this domain, with the consent and the action behind it."""
     account = Account(id=domain.account_id)
     consent = add(
@@ -323,7 +333,13 @@ def make_recurrence(database: Database, domain: Domain, contact: Contact, card: 
 
 
 def make_proforma(
-    database: Database, account: Account, contact: Contact, domains: list[Domain], *, net: int = 1200, **changes: Any
+    database: Database,
+    account: Account,
+    contact: Contact,
+    domains: list[Domain],
+    *,
+    net: int = 1200,
+    **changes: Any,
 ) -> Proforma:
     """An open proforma for a year of each domain, `net` minor units each, plus 20 % tax; its terms are claimed."""
     total = net * len(domains)

@@ -18,7 +18,7 @@ from panel.blueprints.posted import one_id
 from panel.errors import Refused
 from panel.records import Account, Action, Proforma
 from panel.renewals import recurrence, recurrence_plan
-from panel.renewals.recurrence_plan import Plan
+from panel.renewals.recurrence_plan import Plan, PlanRow
 from panel.renewals.selection import Selection
 from panel.renewals.usable_cards import usable_cards
 from panel.web import (
@@ -144,7 +144,7 @@ def _show_recurring_payment(
             return _no_card(account, everything)
         plan, form, refused = _plan_recurring_payment(session, account, form, refused)
         listing = recurrence_plan.plan_rows(session, plan, page=form.page, per_page=ROWS, only=form.only)
-        warned = recurrence_plan.plan_rows(session, plan, per_page=WARNED_NAMED, only="warned").rows
+        warned = _first_warned(session, plan)
         return render_page(
             "actions/recurring_payment.html",
             partial="actions/_recurring_payment_plan.html",
@@ -154,7 +154,7 @@ def _show_recurring_payment(
             listing=listing,
             # A box that is disabled sends nothing, which must not be read as unticked.
             shown=[row.domain.id for row in listing.rows if row.exclusion is None],
-            warned=warned if plan.warnings else [],
+            warned=warned,
             form=form,
             acknowledgements=plan_text.acknowledgement_texts(plan),
             wording=plan_text.consent_wording(plan.seller.consent_ceiling_percent),
@@ -163,6 +163,12 @@ def _show_recurring_payment(
             exclusion_text=plan_text.exclusion_text,
             **_said(refused),
         )
+
+
+def _first_warned(session: Session, plan: Plan) -> list[PlanRow]:
+    if not plan.warnings:
+        return []
+    return recurrence_plan.plan_rows(session, plan, per_page=WARNED_NAMED, only="warned").rows
 
 
 def _no_card(account: Account, everything: bool) -> Answer:

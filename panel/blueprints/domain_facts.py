@@ -93,9 +93,15 @@ def _invoice_switch(row: DomainRow) -> Switch:
     if domain.status not in STAYS:
         return Switch("invoice", False, _("No proforma is made: the domain isn't staying."))
     if domain.skipped_on == domain.expires_on:
-        return Switch("invoice", False, _("No proforma is made for the year from %(day)s.", day=day_text(domain.skipped_on)))
+        return Switch(
+            "invoice",
+            False,
+            _("No proforma is made for the year from %(day)s.", day=day_text(domain.skipped_on)),
+        )
     if row.price is None:
-        return Switch("invoice", False, _("No proforma is made: there is no price for .%(tld)s.", tld=domain.tld))
+        return Switch(
+            "invoice", False, _("No proforma is made: there is no price for .%(tld)s.", tld=domain.tld)
+        )
     return Switch("invoice", True, _("A proforma is made on %(day)s.", day=day_text(domain.bills_on)))
 
 
@@ -116,8 +122,12 @@ def _extend_switch(row: DomainRow) -> Switch:
     if domain.status not in STAYS:
         return Switch("extend", False, _("The domain isn't extended: it isn't staying."))
     if domain.terms.auto_renew_at_registry:
-        return Switch("extend", True, _("The registry renews by itself; what isn't paid is deleted there in time."))
-    return Switch("extend", True, _("Once paid, it is extended at its registrar (%(name)s).", name=domain.registrar))
+        return Switch(
+            "extend", True, _("The registry renews by itself; what isn't paid is deleted there in time.")
+        )
+    return Switch(
+        "extend", True, _("Once paid, it is extended at its registrar (%(name)s).", name=domain.registrar)
+    )
 
 
 def _timeline(session: Session, row: DomainRow, seller: Seller, today: date) -> list[Event]:
@@ -147,8 +157,10 @@ def _days(session: Session, row: DomainRow, seller: Seller) -> Iterator[tuple[da
     yield expiry, _("Expiry")
     suspension = day_in_zone(suspends_at(domain, seller, terms), seller.zone)
     fee = _fee(session, domain, PriceKind.REACTIVATION)
-    yield suspension, _("If it isn't paid: suspended") + (
-        _(", and coming back costs %(fee)s more", fee=money_text(fee)) if fee is not None else ""
+    yield (
+        suspension,
+        _("If it isn't paid: suspended")
+        + (_(", and coming back costs %(fee)s more", fee=money_text(fee)) if fee is not None else ""),
     )
     if terms.grace_days is not None:
         yield from _after_grace(session, domain, expiry + timedelta(days=terms.grace_days))
@@ -156,8 +168,10 @@ def _days(session: Session, row: DomainRow, seller: Seller) -> Iterator[tuple[da
 
 def _after_grace(session: Session, domain: Domain, ends: date) -> Iterator[tuple[date, str]]:
     fee = _fee(session, domain, PriceKind.REDEMPTION)
-    yield ends, _("The registry's grace ends") + (
-        _(", and coming back costs %(fee)s more", fee=money_text(fee)) if fee is not None else ""
+    yield (
+        ends,
+        _("The registry's grace ends")
+        + (_(", and coming back costs %(fee)s more", fee=money_text(fee)) if fee is not None else ""),
     )
     if domain.terms.redemption_days:
         yield ends + timedelta(days=domain.terms.redemption_days), _("Redemption ends: the domain is lost")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import cast
+from typing import Any
 
 import sqlalchemy as sa
 from flask import Blueprint, request, url_for
@@ -15,7 +15,7 @@ from panel.blueprints.domain_facts import facts_of
 from panel.blueprints.domain_ticks import Ticks
 from panel.blueprints.verdict_text import sentence
 from panel.records import Card, CardStatus, Domain, DomainStatus
-from panel.renewals.domain_list import SORTS, DomainFilter, DomainPage, Sort, page_of_domains, rows_of
+from panel.renewals.domain_list import SORTS, DomainFilter, DomainPage, page_of_domains, rows_of
 from panel.renewals.recurrence import switch_off as switch_recurrence_off
 from panel.renewals.selection import Selection
 from panel.renewals.usable_cards import usable_cards
@@ -112,13 +112,13 @@ def _wanted(account_id: int | None) -> DomainFilter:
         status=list_query.one_of("status", DomainStatus),
         recurring="on" if recurring == "on" else "off" if recurring == "off" else None,
         card_id=as_id(request.args.get("card")),
-        sort=cast(Sort, sort) if sort in SORTS else "name",
+        sort=sort if sort in SORTS else "name",
         descending=asked[0].startswith("-"),
         page=page_number(),
     )
 
 
-def _list(page: DomainPage, wanted: DomainFilter, **values: object) -> Answer:
+def _list(page: DomainPage, wanted: DomainFilter, **values: Any) -> Answer:
     return render_page(
         "domains/domains.html",
         partial="domains/_table.html",

@@ -10,6 +10,7 @@ from flask import Flask, g, request
 from flask_babel import gettext as _
 from flask_wtf.csrf import CSRFError
 from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from werkzeug.exceptions import HTTPException, SecurityError
 from werkzeug.wrappers import Response
 
@@ -29,8 +30,12 @@ TEXTS = {
     500: (N_("Something went wrong here"), N_("It is logged. Nothing was left half done.")),
     503: (N_("The panel is busy"), N_("Nothing was changed. Try again in a moment.")),
 }
-FORM_EXPIRED = N_("This form was open too long, or was sent from elsewhere. Open the page again and repeat your choice.")
-UNKNOWN_NAME = "The panel is not called by this name. Whoever runs it sets PERENNIAL_BASE_URL to the right one.\n"
+FORM_EXPIRED = N_(
+    "This form was open too long, or was sent from elsewhere. Open the page again and repeat your choice."
+)
+UNKNOWN_NAME = (
+    "The panel is not called by this name. Whoever runs it sets PERENNIAL_BASE_URL to the right one.\n"
+)
 ACCOUNT_SUSPENDED = N_("This account is suspended: you can look and pay. For the rest, ask your reseller.")
 RETRY_SECONDS = 5
 
@@ -40,6 +45,7 @@ def init_app(app: Flask) -> None:
     app.register_error_handler(NotThere, lambda _error: answer(404))
     app.register_error_handler(Refused, _refused)
     app.register_error_handler(OperationalError, _database_error)
+    app.register_error_handler(PoolTimeout, _database_error)
 
 
 def answer(status: int, text: str | None = None) -> Response:
@@ -77,7 +83,8 @@ def _refused(refused: Refused) -> Response:
     return answer(refused.status, explain(refused))
 
 
-def _database_error(error: OperationalError) -> Response:
+def _database_error(error: OperationalError | PoolTimeout) -> Response:
     """A database that is busy, full or read-only has changed nothing: its transaction was rolled back."""
-    flask.current_app.logger.error("database: %s (%s %s)", error.orig, request.method, request.endpoint)
+    reason = error.orig if isinstance(error, OperationalError) else error
+    flask.current_app.logger.error("database: %s (%s %s)", reason, request.method, request.endpoint)
     return answer(503)

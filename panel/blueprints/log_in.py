@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any
@@ -41,7 +42,10 @@ MESSAGES = {
         N_("If this address may log in here, a mail with a link is on its way to it."),
         "success",
     ),
-    "INVALID_CODE": (N_("This code isn't right. Codes are good for half a minute: enter the present one."), "error"),
+    "INVALID_CODE": (
+        N_("This code isn't right. Codes are good for half a minute: enter the present one."),
+        "error",
+    ),
     "INVALID_EMAIL_ADDRESS": (N_("This is not an e-mail address."), "error"),
     "INVALID_PASSWORD": (N_("This is not your password."), "error"),
     "INVALID_RECOVERY_CODE": (N_("This recovery code isn't right, or was used before."), "error"),
@@ -113,13 +117,13 @@ SETTINGS: dict[str, Any] = {
 _log = logging.getLogger("panel.log_in")
 
 
-class LogInForm(LoginForm):  # type: ignore[misc]
+class LogInForm(LoginForm):
     """Without "remember me": who logs in here can spend other people's money."""
 
     remember = None
 
 
-class BackgroundMail(MailUtil):  # type: ignore[misc]
+class BackgroundMail(MailUtil):
     """Sends after the answer: waiting for the mail server would tell known addresses from unknown ones."""
 
     def __init__(self, app: Flask) -> None:
@@ -127,7 +131,14 @@ class BackgroundMail(MailUtil):  # type: ignore[misc]
         self._sending = ThreadPoolExecutor(max_workers=1, thread_name_prefix="log-in-mail")
 
     def send_mail(
-        self, template: str, subject: str, recipient: str, sender: str, body: str, html: str | None, **_context: Any
+        self,
+        template: str,
+        subject: str,
+        recipient: str | tuple[str, str],
+        sender: str | tuple[str, str],
+        body: str | None,
+        html: str | None,
+        **_context: Any,
     ) -> None:
         app: Flask = current_app._get_current_object()  # type: ignore[attr-defined]
         message = EmailMessage(str(subject), body=body, from_email=str(sender), to=[recipient])
@@ -151,7 +162,8 @@ def _limit(app: Flask, limiter: Limiter) -> None:
     for endpoint, limits in LIMITS.items():
         by_name = limiter.limit(limits, key_func=_address_and_name, methods=["POST"])
         by_address = limiter.limit(LIMIT_FOR_ADDRESS, key_func=remote_address, methods=["POST"])
-        app.view_functions[endpoint] = by_address(by_name(app.view_functions[endpoint]))
+        view: Callable[..., Any] = app.view_functions[endpoint]
+        app.view_functions[endpoint] = by_address(by_name(view))
 
 
 def _address_and_name() -> str:

@@ -15,7 +15,6 @@ from flask import Flask, abort, current_app, flash, g, request, url_for
 from flask import session as browser_session
 from flask_babel import gettext as _
 from flask_security import current_user
-from sqlalchemy.orm import Session
 from werkzeug.exceptions import SecurityError
 from werkzeug.routing import IntegerConverter, ValidationError
 from werkzeug.wrappers import Response
@@ -254,7 +253,9 @@ def _writes_with_our_session(endpoint: str) -> bool:
 def _log_in_first() -> Response:
     """To the log-in page, and back afterwards: to the page that was asked for, never to a form's target."""
     if request.path != "/" and "_flashes" not in browser_session:
-        flash(_("Your session has ended. Log in to go on.") if _had_session() else _("Please log in."), "info")
+        flash(
+            _("Your session has ended. Log in to go on.") if _had_session() else _("Please log in."), "info"
+        )
     if is_htmx():
         shown = urlsplit(request.headers.get("HX-Current-URL", ""))
         back = shown.path + (f"?{shown.query}" if shown.query else "")

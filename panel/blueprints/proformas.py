@@ -30,6 +30,7 @@ from panel.web import (
     is_htmx,
     owned,
     page_number,
+    parts,
     processors,
     redirect,
     render_page,
@@ -83,6 +84,7 @@ def pay(account_id: int, proforma_id: int) -> Answer:
             return _page(account_id, proforma_id, problem=refused)
         attach(form, refused)
         return _page(account_id, proforma_id, pay=form, status=refused.status)
+    parts().nudge()
     return _to_proforma(account_id, proforma_id)
 
 

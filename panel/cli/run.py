@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict
 from datetime import date
 
 import click
 import sqlalchemy as sa
-from flask import current_app
 from flask.cli import with_appcontext
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
@@ -19,10 +16,9 @@ from panel.cli.day import Day
 from panel.cli.output import json_option, print_json, print_table
 from panel.clock import Clock, SimulatedClock
 from panel.errors import N_, Refused
-from panel.messages.transport import ConsoleTransport, Transport, transport_for
 from panel.records import GatewayAccount, GatewayMode, RunPhase, Seller
 from panel.renewals.run import run as run_renewals
-from panel.web import clock, database, processors
+from panel.web import clock, database, parts, processors
 
 Tell = Callable[[RunPhase, int, int], None]
 
@@ -46,7 +42,7 @@ def run(as_of: date | None, concurrency: int, as_json: bool) -> None:
     time = _clock(as_of)
     with _progress() as tell:
         counts = run_renewals(
-            database(), processors(), time, mail=_transport(), concurrency=concurrency, progress=tell
+            database(), processors(), time, mail=parts().deliver_mail, concurrency=concurrency, progress=tell
         )
     if as_json:
         print_json(counts)
@@ -76,14 +72,6 @@ def _clock(as_of: date | None) -> Clock:
         simulated = SimulatedClock(as_of, seller.zone)
         processors().tell_clock(session, simulated.now())
     return simulated
-
-
-def _transport() -> Transport:
-    mail = current_app.extensions["perennial_settings"].mail
-    if mail.kind == "console":
-        # Standard output is for the answer.
-        return ConsoleTransport(sys.stderr)
-    return transport_for(**asdict(mail))
 
 
 @contextmanager

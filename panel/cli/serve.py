@@ -62,6 +62,11 @@ class _Pages(BaseApplication):
         for name, value in self.settings.items():
             self.cfg.set(name, value)
         self.cfg.set("post_fork", self._leave_connections)
+        # gunicorn's threads deadlock when Ctrl-C comes twice, from the terminal and from the process above. So
+        # only the topmost one acts on it: this one, or `serve`, which started it with SIGINT ignored.
+        self.cfg.set("post_worker_init", _ignore_interrupt)
+        if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+            self.cfg.set("when_ready", _ignore_interrupt)
 
     def load(self) -> Flask:
         return self.panel
@@ -71,6 +76,10 @@ class _Pages(BaseApplication):
         with self.panel.app_context():
             for engine in db.engines.values():
                 engine.dispose(close=False)
+
+
+def _ignore_interrupt(_process: object) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def _address_options(command: Callable[..., None]) -> Callable[..., None]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+import sys
 
 import click
 from flask.cli import with_appcontext
@@ -55,7 +56,7 @@ def create(email: str, role: str, account_id: int | None, password_stdin: bool) 
 
 
 def _typed() -> str:
-    line = click.get_text_stream("stdin").readline(LONGEST_PASSWORD + 1).rstrip("\r\n")
+    line = sys.stdin.readline(LONGEST_PASSWORD + 1).rstrip("\r\n")
     if not line:
         raise Refused(N_("Standard input has no password."), field="password")
     if len(line) > LONGEST_PASSWORD:

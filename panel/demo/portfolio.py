@@ -6,7 +6,7 @@ import hashlib
 import random
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, cast
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
@@ -34,8 +34,8 @@ from panel.renewals.recurrence import CURRENT_WORDING
 
 BATCH = 5_000
 # The tables and not the classes: hundreds of thousands of rows don't need to become objects.
-_DOMAINS = Domain.__table__
-_RECURRENCES = Recurrence.__table__
+_DOMAINS = cast(sa.Table, Domain.__table__)
+_RECURRENCES = cast(sa.Table, Recurrence.__table__)
 REGISTRAR = "mock"
 SECONDS_A_YEAR = 365 * 24 * 3600
 _LEAVING = 0.02

@@ -138,7 +138,8 @@ class ConsoleTransport:
         self._stream = stream
 
     def send(self, message: EmailMessage) -> None:
-        stream = self._stream or sys.stdout
+        # Standard output belongs to what a command answers.
+        stream = self._stream or sys.stderr
         body = message.get_body(("plain",))
         text = body.get_content() if body is not None else ""
         stream.write(

@@ -1,4 +1,4 @@
-"""Threads that talk to processors and registrars, and the one loop that claims work for them and commits what they bring.
+"""Threads that talk to processors and registrars, and the one loop that claims work for them and commits results.
 
 Threads never touch the database. The loop's own thread claims jobs in chunks and settles results in groups, so that a
 charge costs a small part of a durable commit instead of two.

@@ -15,6 +15,7 @@ import structlog
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
+from gateways.money import Money
 from gateways.registrars.contract import RefusalReason, RenewRequest, RenewResult, RenewStatus
 from panel import journal
 from panel.billing.calendar import seller_of, set_expiry
@@ -279,7 +280,7 @@ def _refuse(session: Session, extension: Extension, why: str, now: datetime) -> 
         TaskKind.CANNOT_EXTEND,
         f"extension:{extension.id}",
         f"{domain.shown} was paid for ({line.proforma.number}) and can't be extended: {why}."
-        f" Refund {line.net_minor} {line.proforma.currency} (without tax), or put it right at the registrar.",
+        f" Refund {Money(line.net_minor, line.proforma.currency)} (without tax), or put it right at the registrar.",
         account_id=domain.account_id,
         now=now,
     )

@@ -167,7 +167,7 @@ def drafts_for(
     *,
     now: datetime,
 ) -> list[Draft]:
-    """The proformas that these domains of one account would get: one for each contact, card or reason, and bill date."""
+    """The proformas that these domains of one account would get: for each contact, card or reason, and bill date."""
     today = day_in_zone(now, seller.zone)
     main = main_contact(session, account.id)
     prices = price_list(session, account.currency)

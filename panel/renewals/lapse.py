@@ -1,4 +1,4 @@
-"""Suspends what stays unpaid, for a cause that the customer was told of; never for a failure of ours or the gateway's."""
+"""Suspends what stays unpaid, for a cause that the customer was told of; never for our or the gateway's failure."""
 
 from __future__ import annotations
 

@@ -27,7 +27,7 @@ def pay_with_card(
     processors: Processors,
     now: datetime,
 ) -> Attempt:
-    """Writes the intent to charge an open proforma to a saved card. The limits of the card schemes hold for clicks too."""
+    """Writes the intent to charge an open proforma to a saved card. The card schemes' limits hold for clicks too."""
     proforma = lock_open(session, account_id, proforma_id)
     refuse_while_charging(session, proforma)
     card = usable_card(session, account_id, card_id, now)

@@ -1,7 +1,7 @@
 """What isn't known is looked up, by our own reference; only evidence takes an attempt out of doubt.
 
-While the processor surely remembers the key, a look-up that says *no* lets the same key be sent again. After that two *no*s,
-a settle delay apart, close the attempt as lost, and a new attempt with a new key may follow on another day. One *no* is not
+While the processor surely remembers the key, a look-up that says *no* lets the same key be sent again. After that two
+*no*s, a settle delay apart, close the attempt as lost, and a new one with a new key may follow on another day. One is not
 enough: what was sent may still be on its way inside the processor when it is asked.
 """
 
@@ -134,7 +134,7 @@ def _question(
     key_dies = since + timedelta(seconds=can.idempotency_window_s) - WINDOW_MARGIN
     may_resend = (
         attempt.status is AttemptStatus.UNKNOWN
-        and since <= now < key_dies
+        and since - WINDOW_MARGIN <= now < key_dies
         and attempt.gateway_ref is None
         and attempt.proforma.status is ProformaStatus.OPEN
         and attempt.card.status is CardStatus.VALIDATED

@@ -16,8 +16,7 @@ from panel import journal
 from panel.billing.calendar import day_in_zone, seller_of
 from panel.clock import Clock, real_now
 from panel.database import Database
-from panel.messages import outbox
-from panel.messages.transport import Transport
+from panel.messages.outbox import DeliveryCounts
 from panel.records import (
     Attempt,
     AttemptStatus,
@@ -36,6 +35,7 @@ from panel.renewals.issuing import Issued, issue_due
 from panel.renewals.lapse import suspend_unpaid
 from panel.renewals.processors import Processors
 from panel.renewals.recovery import recover
+from panel.renewals.splitting import split_due
 
 COUNTS = (
     "due",
@@ -52,6 +52,7 @@ COUNTS = (
 )
 # A run that has not been heard of for so long was killed.
 SILENT_FOR = timedelta(minutes=10)
+MOST_MAILS = 100_000
 _NAMES = {"succeeded": "charged"}
 
 
@@ -116,13 +117,14 @@ def run(
     processors: Processors,
     clock: Clock,
     *,
-    mail: Transport | None,
+    mail: Callable[..., DeliveryCounts] | None,
     concurrency: int = 32,
     progress: Callable[[RunPhase, int, int], None] | None = None,
 ) -> dict[str, int]:
     """One passing over everything that is due; returns what was done, by the names in COUNTS.
 
-    Without `mail` the messages stay in the outbox. `progress` hears of (phase, done, total) as it goes.
+    `mail` sends what is in the outbox by then; without it the messages stay there. `progress` hears of (phase, done,
+    total) as it goes.
     """
     run_id = _open(database, clock)
     actor = f"run:{run_id}"
@@ -133,6 +135,7 @@ def run(
 
     tally.begin(database, RunPhase.ISSUE)
     issue_due(database, processors, now=clock.now(), actor=actor, run_id=run_id, progress=tally.issued)
+    tally.counts["issued"] += split_due(database, processors, now=clock.now(), actor=actor, run_id=run_id)
 
     tally.begin(database, RunPhase.CHARGE, _to_charge(database, clock.now()))
     charge_due(
@@ -175,7 +178,7 @@ def run(
 
     tally.begin(database, RunPhase.MAIL)
     if mail is not None:
-        tally.counts["mailed"] = outbox.deliver(database, mail, clock, limit=100_000).sent
+        tally.counts["mailed"] = mail(clock, limit=MOST_MAILS).sent
     journal.seal(database)
     _close(database, tally, clock.now())
     return tally.public()

@@ -189,16 +189,20 @@ def _mismatch(session: Session, attempt: Attempt, result: ChargeResult, now: dat
     """Money moved, but not what was asked for: nobody may act on it but a person."""
     _become(attempt, AttemptStatus.UNKNOWN)
     attempt.next_check_at = now + CHECK_AFTER[-1]
-    said = f"{result.amount.minor} {result.amount.currency}" if result.amount is not None else "no amount"
+    said = str(result.amount) if result.amount is not None else "no amount"
     open_task(
         session,
         TaskKind.AMOUNT_MISMATCH,
         f"attempt:{attempt.id}",
-        f"Asked for {attempt.minor} {attempt.currency} (key {attempt.key}); the processor says {said}"
+        f"Asked for {_amount(attempt)} (key {attempt.key}); the processor says {said}"
         f" under {result.ref} with key {result.key}.",
         account_id=attempt.proforma.account_id,
         now=now,
     )
+
+
+def _amount(attempt: Attempt) -> Money:
+    return Money(attempt.minor, attempt.currency)
 
 
 def _late_success(session: Session, attempt: Attempt, now: datetime) -> None:
@@ -206,7 +210,7 @@ def _late_success(session: Session, attempt: Attempt, now: datetime) -> None:
         session,
         TaskKind.LATE_SUCCESS,
         f"attempt:{attempt.id}",
-        f"The processor took {attempt.minor} {attempt.currency} ({attempt.gateway_ref}, key {attempt.key}) for proforma"
+        f"The processor took {_amount(attempt)} ({attempt.gateway_ref}, key {attempt.key}) for proforma"
         f" {attempt.proforma.number}, which did not need it any more. Refund it at the processor.",
         account_id=attempt.proforma.account_id,
         now=now,
@@ -317,7 +321,7 @@ def doubt(session: Session, attempt: Attempt, now: datetime) -> None:
             session,
             TaskKind.UNKNOWN_CHARGE,
             f"attempt:{attempt.id}",
-            f"Whether {attempt.minor} {attempt.currency} was taken (key {attempt.key}, sent {since:%Y-%m-%d %H:%M} UTC)"
+            f"Whether {_amount(attempt)} was taken (key {attempt.key}, sent {since:%Y-%m-%d %H:%M} UTC)"
             f" is not known. Last answer: {attempt.message or 'none'}",
             account_id=attempt.proforma.account_id,
             now=now,

@@ -26,7 +26,9 @@ TLDS = frozenset({"com", "de", "jp", "ro", "uk", "co.uk", "com.br"})
         ("3-d.com", "3-d.com", "3-d.com", "com"),
     ],
 )
-def test_a_name_is_normalised_and_shown_with_its_own_letters(written: str, name: str, shown: str, tld: str) -> None:
+def test_a_name_is_normalised_and_shown_with_its_own_letters(
+    written: str, name: str, shown: str, tld: str
+) -> None:
     assert parse_domain(written, TLDS) == (name, shown, tld)
 
 

@@ -28,7 +28,9 @@ def settings(settings: dict, tmp_path: Path) -> dict:
 
 @pytest.fixture
 def gateways(app: Flask, database: Database) -> Callable[..., Result]:
-    cast.make_gateway_account(database, label="Main", settings={"base_url": "http://127.0.0.1:1", "api_key": SECRET})
+    cast.make_gateway_account(
+        database, label="Main", settings={"base_url": "http://127.0.0.1:1", "api_key": SECRET}
+    )
     cast.make_gateway_account(database, label="Old", enabled=False)
     cast.make_gateway_account(database, label="Stopped", stopped_at=cast.NOW, stopped_reason="wrong key")
     cast.make_gateway_account(database, gateway="acme", label="Gone", mode=GatewayMode.LIVE)

@@ -51,61 +51,72 @@ def test_flask_offers_them_too(app: Flask) -> None:
 
 
 @pytest.fixture
-def perennial(tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
-    """A process of its own, on a database of its own."""
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("PERENNIAL_")}
-    environment |= {"PERENNIAL_DATA_DIR": str(tmp_path / "data"), "PERENNIAL_SECRET_KEY": SECRET_KEY}
-
-    def run(*arguments: str, input: str = "", **changes: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [sys.executable, "-m", "panel", *arguments],
-            env=environment | changes,
-            input=input,
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=60,
-        )
-
-    return run
+def perennial(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Result]:
+    """A command as it is typed on a new machine: the environment says all, nothing was made before."""
+    for name in list(os.environ):
+        if name.startswith("PERENNIAL_"):
+            monkeypatch.delenv(name)
+    monkeypatch.setenv("PERENNIAL_DATA_DIR", str(tmp_path / "data"))
+    monkeypatch.setenv("PERENNIAL_SECRET_KEY", SECRET_KEY)
+    return lambda *arguments: CliRunner().invoke(cli, list(arguments))
 
 
-def _one_line(answer: subprocess.CompletedProcess[str], *, code: int) -> str:
-    assert answer.returncode == code, answer.stderr
+def _one_line(answer: Result, *, code: int) -> str:
+    assert answer.exit_code == code, answer.output
     assert answer.stdout == ""
     lines = answer.stderr.strip().splitlines()
     assert len(lines) == 1, answer.stderr
     return lines[0]
 
 
-def test_from_nothing_to_a_panel_with_demo_data(
-    perennial: Callable[..., subprocess.CompletedProcess[str]], tmp_path: Path
-) -> None:
+def test_from_nothing_to_a_panel_with_demo_data(perennial: Callable[..., Result], tmp_path: Path) -> None:
     assert "run `perennial db upgrade`" in _one_line(perennial("audit"), code=1)
-    assert perennial("db", "upgrade").returncode == 0
+    assert perennial("db", "upgrade").exit_code == 0
     assert "no seller yet" in _one_line(perennial("run"), code=2)
     made = perennial("demo-data", "--domains", "20")
-    assert made.returncode == 0, made.stderr
-    created = perennial("user", "create", "olga@example.com", "--role", "admin")
-    assert "Password: " in created.stdout
+    assert made.exit_code == 0, made.output
+    assert "Password: " in perennial("user", "create", "olga@example.com", "--role", "admin").stdout
     with sqlite3.connect(tmp_path / "data" / "perennial.db") as connection:
         assert connection.execute("SELECT count(*) FROM domains").fetchone() == (20,)
         assert connection.execute("SELECT count(*) FROM roles").fetchone() == (4,)
 
 
-def test_a_missing_setting_is_one_line_that_names_it(
-    perennial: Callable[..., subprocess.CompletedProcess[str]],
+def test_an_upgrade_leaves_a_database_that_loses_no_commit(
+    perennial: Callable[..., Result], tmp_path: Path
 ) -> None:
-    said = _one_line(perennial("audit", PERENNIAL_SECRET_KEY=""), code=2)
-    assert "PERENNIAL_SECRET_KEY is missing" in said
+    perennial("db", "upgrade")
+    with sqlite3.connect(tmp_path / "data" / "perennial.db") as connection:
+        assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+
+
+def test_a_missing_setting_is_one_line_that_names_it(
+    perennial: Callable[..., Result], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PERENNIAL_SECRET_KEY", "")
+    assert "PERENNIAL_SECRET_KEY is missing" in _one_line(perennial("audit"), code=2)
 
 
 def test_an_unreachable_database_is_one_line(
-    perennial: Callable[..., subprocess.CompletedProcess[str]],
+    perennial: Callable[..., Result], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     nowhere = "postgresql+psycopg://nobody@127.0.0.1:1/nothing?connect_timeout=3"
-    said = _one_line(perennial("gateways", PERENNIAL_DATABASE_URL=nowhere), code=1)
-    assert "The database can't be used" in said
+    monkeypatch.setenv("PERENNIAL_DATABASE_URL", nowhere)
+    assert "The database can't be used" in _one_line(perennial("gateways"), code=1)
+
+
+def test_a_process_of_its_own_fails_in_one_line_too(tmp_path: Path) -> None:
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("PERENNIAL_")}
+    answer = subprocess.run(
+        [sys.executable, "-m", "panel", "audit"],
+        env=environment | {"PERENNIAL_DATA_DIR": str(tmp_path)},
+        cwd=Path(__file__).parents[2],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (answer.returncode, answer.stdout) == (2, "")
+    assert "PERENNIAL_SECRET_KEY is missing" in answer.stderr
+    assert len(answer.stderr.splitlines()) == 1
 
 
 @pytest.fixture
@@ -128,7 +139,10 @@ def test_a_locked_database_is_one_line(
         other.execute("ROLLBACK")
         other.close()
     assert answer.exit_code == 1
-    assert answer.output == "Error: The database is locked by another process; try again when that has finished.\n"
+    assert (
+        answer.output
+        == "Error: The database is locked by another process; try again when that has finished.\n"
+    )
 
 
 def test_a_read_only_database_is_one_line_and_nothing_is_changed(

@@ -108,7 +108,9 @@ def test_a_simulated_day_is_refused_beside_a_live_gateway(
 def test_a_live_gateway_that_is_switched_off_stops_no_simulation(
     perennial: Callable[..., Result], database: Database
 ) -> None:
-    cast.make_gateway_account(database, label="Real money", mode=GatewayMode.LIVE, enabled=False)
+    cast.make_gateway_account(
+        database, gateway="acme", label="Real money", mode=GatewayMode.LIVE, enabled=False
+    )
     assert perennial("run", "--as-of", "2027-01-01").exit_code == 0
 
 
@@ -173,7 +175,9 @@ def test_standard_output_has_the_object_alone_while_mail_goes_to_the_console(
     from panel import create_app
     from panel.database import db
 
-    app = create_app(settings | {"MAIL_URL": "console", "DATABASE_URL": f"sqlite:///{tmp_path / 'console.db'}"})
+    app = create_app(
+        settings | {"MAIL_URL": "console", "DATABASE_URL": f"sqlite:///{tmp_path / 'console.db'}"}
+    )
     runner = app.test_cli_runner()
     with app.app_context():
         db.create_all()

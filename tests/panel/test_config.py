@@ -140,7 +140,9 @@ def test_the_command_line_says_it_in_one_line_and_ends_with_2(tmp_path):
     assert answer.returncode == 2
     assert answer.stdout == ""
     assert answer.stderr.count("\n") == 1
-    assert answer.stderr.startswith("Error: PERENNIAL_SECRET_KEY is shorter than 32 characters; make one with: ")
+    assert answer.stderr.startswith(
+        "Error: PERENNIAL_SECRET_KEY is shorter than 32 characters; make one with: "
+    )
 
 
 def test_a_limits_store_that_is_not_installed_is_named(tmp_path):

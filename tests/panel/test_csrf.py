@@ -54,7 +54,9 @@ def test_with_a_good_token_from_elsewhere(database, alice, browser_of_alice, hea
 
 
 @pytest.mark.parametrize(
-    "headers", [{}, {"Origin": "http://localhost"}, {"Sec-Fetch-Site": "same-origin"}, {"Sec-Fetch-Site": "none"}], ids=str
+    "headers",
+    [{}, {"Origin": "http://localhost"}, {"Sec-Fetch-Site": "same-origin"}, {"Sec-Fetch-Site": "none"}],
+    ids=str,
 )
 def test_from_a_page_of_ours(database, alice, browser_of_alice, headers):
     assert browser_of_alice.send("/language", {"locale": "fr"}, headers=headers).status_code == 303
@@ -63,7 +65,9 @@ def test_from_a_page_of_ours(database, alice, browser_of_alice, headers):
 
 def test_htmx_sends_the_token_as_a_header(database, alice, browser_of_alice):
     token = browser_of_alice.token("/change")
-    answer = browser_of_alice.post("/language", data={"locale": "fr"}, headers={"X-CSRFToken": token, "HX-Request": "true"})
+    answer = browser_of_alice.post(
+        "/language", data={"locale": "fr"}, headers={"X-CSRFToken": token, "HX-Request": "true"}
+    )
     assert answer.status_code == 204
     assert language_of(database, alice) == "fr"
 

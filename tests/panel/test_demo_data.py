@@ -59,7 +59,9 @@ def _count(database: Database, model: type, *conditions: object) -> int:
         return session.scalar(sa.select(sa.func.count()).select_from(model).where(*conditions)) or 0
 
 
-def test_as_many_accounts_and_domains_are_made_as_were_asked_for(demo_data: Command, database: Database) -> None:
+def test_as_many_accounts_and_domains_are_made_as_were_asked_for(
+    demo_data: Command, database: Database
+) -> None:
     answer = demo_data("--accounts", 5, "--domains", 120, "--start", "2027-01-01")
     assert answer.exit_code == 0, answer.output
     assert _count(database, Account) == 5
@@ -118,7 +120,9 @@ def test_the_demo_client_begins_without_a_card_and_with_two_contacts(
     assert _count(database, Domain, Domain.account_id == client.account_id) == 12
 
 
-def test_most_domains_have_recurring_payment_that_hangs_together(demo_data: Command, database: Database) -> None:
+def test_most_domains_have_recurring_payment_that_hangs_together(
+    demo_data: Command, database: Database
+) -> None:
     demo_data("--accounts", 10, "--domains", 500)
     assert 250 < _count(database, Recurrence) < 400
     with database.read() as session:
@@ -132,7 +136,9 @@ def test_most_domains_have_recurring_payment_that_hangs_together(demo_data: Comm
             .join(
                 TldPrice,
                 sa.and_(
-                    TldPrice.tld == Domain.tld, TldPrice.currency == Account.currency, TldPrice.kind == "renewal"
+                    TldPrice.tld == Domain.tld,
+                    TldPrice.currency == Account.currency,
+                    TldPrice.kind == "renewal",
                 ),
             )
         ).all()
@@ -144,7 +150,9 @@ def test_most_domains_have_recurring_payment_that_hangs_together(demo_data: Comm
     assert len(rows) == _count(database, Recurrence)
 
 
-def test_some_cards_die_within_the_year_and_some_will_be_declined(demo_data: Command, database: Database) -> None:
+def test_some_cards_die_within_the_year_and_some_will_be_declined(
+    demo_data: Command, database: Database
+) -> None:
     demo_data("--accounts", 40, "--domains", 100, "--start", "2027-01-01")
     cards = _all(database, Card.instrument_ref, Card.exp_year, Card.exp_month, Card.status, Card.holder_name)
     assert {row.status for row in cards} == {CardStatus.VALIDATED}
@@ -155,7 +163,9 @@ def test_some_cards_die_within_the_year_and_some_will_be_declined(demo_data: Com
     assert any(row.holder_name is None for row in cards)
 
 
-def test_clients_come_from_several_countries_with_their_letters(demo_data: Command, database: Database) -> None:
+def test_clients_come_from_several_countries_with_their_letters(
+    demo_data: Command, database: Database
+) -> None:
     demo_data("--accounts", 14, "--domains", 50)
     contacts = _all(database, Contact.id, Contact.country, Contact.name, Contact.city, Contact.vat_id)
     assert len({row.country for row in contacts}) >= 6
@@ -175,7 +185,9 @@ def test_terms_and_prices_of_every_tld_come_along(demo_data: Command, database: 
     assert _count(database, TldPrice, TldPrice.kind == "renewal") == 3 * _count(database, Tld)
 
 
-def test_a_database_with_accounts_is_refused_and_left_as_it_was(demo_data: Command, database: Database) -> None:
+def test_a_database_with_accounts_is_refused_and_left_as_it_was(
+    demo_data: Command, database: Database
+) -> None:
     cast.make_account(database, "Real Client")
     answer = demo_data()
     assert answer.exit_code == 2
@@ -193,7 +205,9 @@ def test_adding_to_it_takes_no_name_and_no_log_in_twice(demo_data: Command, data
     assert _count(database, GatewayAccount) == 1
 
 
-def test_the_mock_processor_is_where_the_settings_say(settings: dict, database: Database, demo_data: Command) -> None:
+def test_the_mock_processor_is_where_the_settings_say(
+    settings: dict, database: Database, demo_data: Command
+) -> None:
     demo_data("--domains", 10)
     with database.read() as session:
         account = session.scalars(sa.select(GatewayAccount)).one()
@@ -222,7 +236,9 @@ def test_everybody_can_log_in_with_what_was_printed(app: Flask, demo_data: Comma
         assert browser.post("/login", data=form).status_code == 302
 
 
-def test_one_account_is_made_of_a_list_of_names(demo_data: Command, database: Database, tmp_path: Path) -> None:
+def test_one_account_is_made_of_a_list_of_names(
+    demo_data: Command, database: Database, tmp_path: Path
+) -> None:
     names = tmp_path / "names.txt"
     names.write_text(
         "\ufeffexample.com\nBÜCHER.de\nshop.co.uk\n\nexample.com\nkremlin.ru\nwww.example.net\n-bad.com\nраypal.com\n",
@@ -250,7 +266,9 @@ def test_one_account_is_made_of_a_list_of_names(demo_data: Command, database: Da
     assert "The TLD .ru isn't in the list of TLDs." in answer.output
 
 
-def test_names_that_are_managed_already_are_told(demo_data: Command, database: Database, tmp_path: Path) -> None:
+def test_names_that_are_managed_already_are_told(
+    demo_data: Command, database: Database, tmp_path: Path
+) -> None:
     demo_data("--domains", 20)
     taken = _all(database, Domain.name)[0].name
     names = tmp_path / "names.txt"

@@ -31,7 +31,9 @@ def failing_with(app, anonymous, monkeypatch):
 
 
 def test_a_locked_database_says_to_try_again(failing_with):
-    answer = failing_with(OperationalError("UPDATE users", {}, sqlite3.OperationalError("database is locked")))
+    answer = failing_with(
+        OperationalError("UPDATE users", {}, sqlite3.OperationalError("database is locked"))
+    )
     assert answer.status_code == 503
     assert answer.headers["Retry-After"] == "5"
     assert "Try again in a moment" in answer.text
@@ -100,7 +102,9 @@ def test_a_404_says_nothing_about_who_asks(database, log_in):
     from panel.records import RoleName
 
     pages = {
-        log_in(cast.make_user(database, role, account if role is RoleName.CLIENT else None)).get("/no-page").text
+        log_in(cast.make_user(database, role, account if role is RoleName.CLIENT else None))
+        .get("/no-page")
+        .text
         for role in RoleName
     }
     assert len(pages) == 1

@@ -141,7 +141,7 @@ def test_a_page_of_a_forecast_keeps_the_sums_of_all_of_it(amber):
     last = page_of_forecast(iter(lines), show=None, page=99, per_page=3)
     assert [row.domain_id for row in last.listing.rows] == [6, 7]
     assert (last.listing.page, last.listing.pages, last.listing.total) == (3, 3, 8)
-    assert [(day.by_card, day.card_minor) for day in last.sums] == [(4, 480), (3, 360)]
+    assert [(day.by_card, day.card_minor, day.by_hand) for day in last.sums] == [(4, 480, 0), (3, 360, 0)]
     assert last.skipped == 1
     middle = page_of_forecast(iter(lines), show=Show.CARD, page=2, per_page=3)
     assert [row.domain_id for row in middle.listing.rows] == [3, 4, 5]

@@ -16,7 +16,14 @@ CSP = (
 
 @pytest.mark.parametrize(
     ("url", "status"),
-    [("/login", 200), ("/", 303), ("/no-such-page", 404), ("/logout", 405), ("/healthz", 200), ("/static/panel.css", 200)],
+    [
+        ("/login", 200),
+        ("/", 303),
+        ("/no-such-page", 404),
+        ("/logout", 405),
+        ("/healthz", 200),
+        ("/static/panel.css", 200),
+    ],
 )
 def test_every_answer_carries_the_policy(anonymous, url, status):
     answer = anonymous.get(url)
@@ -52,7 +59,10 @@ class TestBehindHttps:
         return settings | {"BASE_URL": "https://panel.example.com", "PROXIES": "1"}
 
     def over_https(self, anonymous, url, host="panel.example.com", **headers):
-        return anonymous.get(url, headers={"Host": host, "X-Forwarded-Proto": "https", "X-Forwarded-For": "192.0.2.7"} | headers)
+        return anonymous.get(
+            url,
+            headers={"Host": host, "X-Forwarded-Proto": "https", "X-Forwarded-For": "192.0.2.7"} | headers,
+        )
 
     def test_the_cookie_is_bound_to_this_host(self, anonymous):
         cookie = self.over_https(anonymous, "/login").headers["Set-Cookie"]
@@ -68,7 +78,9 @@ class TestBehindHttps:
     def test_browsers_are_told_to_stay_on_https(self, anonymous):
         assert "max-age=" in self.over_https(anonymous, "/login").headers["Strict-Transport-Security"]
 
-    @pytest.mark.parametrize("host", ["evil.example", "panel.example.com.evil.example", "127.0.0.1", "panel.example.com:8443"])
+    @pytest.mark.parametrize(
+        "host", ["evil.example", "panel.example.com.evil.example", "127.0.0.1", "panel.example.com:8443"]
+    )
     def test_another_name_is_refused(self, anonymous, host):
         answer = self.over_https(anonymous, "/reset", host=host)
         assert answer.status_code == 400
@@ -100,14 +112,26 @@ def test_pages_hold_nothing_that_the_policy_forbids(database, log_in):
     account = cast.make_account(database)
     cast.make_domain(database, account)
     browser = log_in(cast.make_user(database))
-    for url in ("/domains", f"/accounts/{account.id}/domains", f"/accounts/{account.id}/domains/1", "/accounts", "/change", "/tf-setup"):
+    for url in (
+        "/domains",
+        f"/accounts/{account.id}/domains",
+        f"/accounts/{account.id}/domains/1",
+        "/accounts",
+        "/change",
+        "/tf-setup",
+    ):
         page = browser.get(url).text
         assert not re.search(r"<style|\sstyle=|\son\w+=|hx-on|javascript:|<script(?![^>]*src=)", page), url
 
 
 def test_htmx_is_configured_to_trust_nothing_but_this_panel(anonymous):
     config = re.search(r"name=\"htmx-config\" content='([^']+)'", anonymous.get("/login").text)[1]
-    for setting in ('"selfRequestsOnly": true', '"allowEval": false', '"allowScriptTags": false', '"includeIndicatorStyles": false'):
+    for setting in (
+        '"selfRequestsOnly": true',
+        '"allowEval": false',
+        '"allowScriptTags": false',
+        '"includeIndicatorStyles": false',
+    ):
         assert setting in config
 
 

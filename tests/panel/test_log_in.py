@@ -21,7 +21,9 @@ def alice(database):
 
 
 def try_to_log_in(browser, email, password, **kwargs):
-    return browser.post("/login", data={"csrf_token": browser.token(), "email": email, "password": password}, **kwargs)
+    return browser.post(
+        "/login", data={"csrf_token": browser.token(), "email": email, "password": password}, **kwargs
+    )
 
 
 def test_a_client_lands_on_its_own_domains(alice, log_in):
@@ -55,7 +57,9 @@ def test_asking_for_a_new_password_reads_the_same_for_everybody(app, alice):
     pages = set()
     for email in (alice.email, "nobody@amber.example"):
         browser = app.test_client()
-        answer = browser.post("/reset", data={"csrf_token": browser.token("/reset"), "email": email}, follow_redirects=True)
+        answer = browser.post(
+            "/reset", data={"csrf_token": browser.token("/reset"), "email": email}, follow_redirects=True
+        )
         assert "may log in here" in answer.text
         pages.add((answer.status_code, re.sub(r'value="[^"]*"', "", answer.text)))
     assert len(pages) == 1
@@ -115,7 +119,11 @@ def test_one_comes_back_to_the_page_one_wanted(app, alice):
     wanted = f"/accounts/{alice.account_id}/contacts"
     answer = browser.get(wanted)
     assert answer.headers["Location"] == f"/login?next={wanted}"
-    data = {"csrf_token": browser.token(answer.headers["Location"]), "email": alice.email, "password": cast.PASSWORD}
+    data = {
+        "csrf_token": browser.token(answer.headers["Location"]),
+        "email": alice.email,
+        "password": cast.PASSWORD,
+    }
     assert browser.post(answer.headers["Location"], data=data).headers["Location"] == wanted
 
 
@@ -188,7 +196,9 @@ class TestGuessing:
 
     def test_gets_slow_for_one_name_and_not_for_another(self, app, database, alice):
         bob = cast.make_user(database, email="bob@birch.example")
-        answers = [try_to_log_in(app.test_client(), alice.email, f"guess number {n}").status_code for n in range(12)]
+        answers = [
+            try_to_log_in(app.test_client(), alice.email, f"guess number {n}").status_code for n in range(12)
+        ]
         assert answers[:10] == [200] * 10
         assert answers[10:] == [429] * 2
         refused = try_to_log_in(app.test_client(), alice.email.upper(), cast.PASSWORD)
@@ -199,7 +209,9 @@ class TestGuessing:
 
     def test_a_forwarded_address_of_ones_own_making_does_not_help(self, app, alice):
         for n in range(11):
-            answer = try_to_log_in(app.test_client(), alice.email, "guess", headers={"X-Forwarded-For": f"192.0.2.{n}"})
+            answer = try_to_log_in(
+                app.test_client(), alice.email, "guess", headers={"X-Forwarded-For": f"192.0.2.{n}"}
+            )
         assert answer.status_code == 429
 
     def test_looking_at_the_page_is_not_a_try(self, anonymous):
@@ -232,7 +244,9 @@ def test_with_two_steps_the_password_alone_is_not_enough(app, database, alice, l
     assert browser.get("/").headers["Location"].startswith("/login"), "not in yet"
     wrong = browser.post("/tf-validate", data={"csrf_token": browser.token("/tf-validate"), "code": "000000"})
     assert "This code isn&#39;t right" in wrong.text
-    right = browser.post("/tf-validate", data={"csrf_token": browser.token("/tf-validate"), "code": code_of(secret)})
+    right = browser.post(
+        "/tf-validate", data={"csrf_token": browser.token("/tf-validate"), "code": code_of(secret)}
+    )
     assert right.status_code == 302
     assert browser.get("/").headers["Location"].startswith("/accounts/")
 

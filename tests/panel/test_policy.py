@@ -50,7 +50,9 @@ def scene(database: Database) -> Scene:
         "disabled": cast.make_user(database, RoleName.ADMIN),
     }
     accounts = {"amber": amber, "birch": birch, "cedar": cedar}
-    return Scene(users, {name: _belongings(database, account) for name, account in accounts.items()}, accounts)
+    return Scene(
+        users, {name: _belongings(database, account) for name, account in accounts.items()}, accounts
+    )
 
 
 def _belongings(database: Database, account: Account) -> dict[str, int]:
@@ -67,7 +69,9 @@ def _belongings(database: Database, account: Account) -> dict[str, int]:
         "contact_id": contact.id,
         "card_id": card.id,
         "registration_id": cast.make_registration(database, account, gateway_account).id,
-        "proforma_id": cast.make_proforma(database, account, contact, [cast.make_domain(database, account)]).id,
+        "proforma_id": cast.make_proforma(
+            database, account, contact, [cast.make_domain(database, account)]
+        ).id,
         "invoice_id": invoice.id,
         "action_id": cast.make_action(database, account).id,
         "gateway_account_id": gateway_account.id,
@@ -194,7 +198,9 @@ def reading_of(answer, htmx: bool) -> str:
         return "denied"
     target = answer.headers.get("HX-Redirect" if htmx else "Location", "")
     if target.startswith("/login"):
-        return "log in" if answer.status_code == (401 if htmx else 303) else f"log in with {answer.status_code}"
+        return (
+            "log in" if answer.status_code == (401 if htmx else 303) else f"log in with {answer.status_code}"
+        )
     return "in" if answer.status_code < 400 else f"failed with {answer.status_code}"
 
 
@@ -207,7 +213,10 @@ def test_a_foreign_id_answers_like_an_absent_one_byte_for_byte(app, database, sc
     wrong = []
     for rule, method in rules(app):
         for values in _addresses_of_others(rule, scene, home, is_staff=role in ("admin", "read_only")):
-            if what_policy_says(role, rule.endpoint, method) != "in" and values["account_id"] == scene.ids[home]["account_id"]:
+            if (
+                what_policy_says(role, rule.endpoint, method) != "in"
+                and values["account_id"] == scene.ids[home]["account_id"]
+            ):
                 continue  # their own account: 403 whatever comes after it
             answer = visitor.ask(method, url_of(app, rule, values), htmx)
             if answer.status_code == 403 and role in ("admin", "read_only"):
@@ -264,7 +273,9 @@ def test_a_method_that_is_not_meant_is_refused(scene, visit):
 def test_a_suspended_client_may_look_and_pay_and_nothing_else():
     open_to = {pair for pair, line in TABLE.items() if RoleName.CLIENT in line.roles and line.suspended}
     changing = {
-        endpoint for endpoint, method in open_to if method == "POST" and not endpoint.startswith(("security.", "system."))
+        endpoint
+        for endpoint, method in open_to
+        if method == "POST" and not endpoint.startswith(("security.", "system."))
     }
     assert changing == {"proformas.pay"}
 
@@ -273,7 +284,9 @@ def test_read_only_staff_change_nothing():
     posts = {
         endpoint
         for (endpoint, method), line in TABLE.items()
-        if method == "POST" and RoleName.READ_ONLY in line.roles and not endpoint.startswith(("security.", "system."))
+        if method == "POST"
+        and RoleName.READ_ONLY in line.roles
+        and not endpoint.startswith(("security.", "system."))
     }
     assert posts == {"actions.renew_quote", "actions.recurring_payment_quote"}, "both only calculate"
 

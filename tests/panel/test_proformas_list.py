@@ -162,6 +162,21 @@ def test_a_search_that_matches_too_much_says_so(amber, monkeypatch, staff):
     assert "Search for a longer part of the name" in page
 
 
+def test_other_accounts_domains_do_not_crowd_out_an_accounts_own(amber, monkeypatch, staff):
+    for number in range(3):
+        make_other(amber, name=f"Crowd {number}", domain=f"crowd-{number}.com")
+    mine = cast.make_proforma(
+        amber.database,
+        amber.account,
+        amber.contact,
+        [cast.make_domain(amber.database, amber.account, "my-crowd.com")],
+    )
+    monkeypatch.setattr(document_list, "MOST_MATCHES", 1)
+    page = staff.get(f"/accounts/{amber.account.id}/proformas?search=crowd").text
+    assert mine.number in page
+    assert "Search for a longer part of the name" not in page
+
+
 def test_a_cancelled_proforma_keeps_its_domains(amber, staff):
     proforma = amber.proforma(status=ProformaStatus.CANCELLED, cancelled_at=cast.NOW)
     page = staff.get("/proformas?status=cancelled").text
