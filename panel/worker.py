@@ -84,7 +84,12 @@ class Schedule:
         """Looks up what is in doubt, takes over what a dead worker left, and makes up for lost nudges."""
         parts = self._parts
         recover(
-            parts.database, parts.processors, parts.clock, actor=ACTOR, concurrency=CONCURRENCY, settled=_ignore
+            parts.database,
+            parts.processors,
+            parts.clock,
+            actor=ACTOR,
+            concurrency=CONCURRENCY,
+            settled=_ignore,
         )
         self._charge_asked()
 
@@ -95,7 +100,11 @@ class Schedule:
             zone = seller_of(session).zone
         if _local(parts.clock.now(), zone).time() >= RUN_HOUR:
             counts = run(
-                parts.database, parts.processors, parts.clock, mail=parts.deliver_mail, concurrency=CONCURRENCY
+                parts.database,
+                parts.processors,
+                parts.clock,
+                mail=parts.deliver_mail,
+                concurrency=CONCURRENCY,
             )
             log.info("run.finished", **counts)
 
@@ -137,6 +146,4 @@ def main(app: Flask) -> None:
     schedule = schedule_of(app)
     schedule.nudge()
     # Two threads: a long run must not keep a client who has just clicked "pay" waiting.
-    Consumer(
-        schedule.queue, workers=2, max_delay=0.5, graceful_signal="TERM", flush_locks=True
-    ).run()
+    Consumer(schedule.queue, workers=2, max_delay=0.5, graceful_signal="TERM", flush_locks=True).run()

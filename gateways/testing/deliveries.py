@@ -6,6 +6,7 @@ import queue
 import threading
 import time
 from collections.abc import Callable, Mapping
+from datetime import datetime
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -23,10 +24,11 @@ Written = Callable[[], tuple[bytes, Mapping[str, str]]]
 class Deliveries:
     """`copies` of each event are sent, `delay_s` seconds late; between `hold` and `release` none is."""
 
-    def __init__(self, clock: Callable[[], Context]) -> None:
+    def __init__(self, now: Callable[[], datetime]) -> None:
         self.copies = 1
         self.delay_s = 0.0
-        self._context = clock
+        self._now = now
+        self._session = make_session(2)
         self._url: str | None = None
         self._held: list[Written] | None = None
         self._queue: queue.SimpleQueue[tuple[str, Written] | None] = queue.SimpleQueue()
@@ -80,19 +82,9 @@ class Deliveries:
         for wait in _WAITS_S:
             time.sleep(wait)
             body, headers = written()
+            ctx = Context(http=self._session, deadline=Deadline.after(5.0), now=self._now())
             try:
-                if 200 <= send(self._context(), "POST", url, headers=headers, content=body).status < 300:
+                if 200 <= send(ctx, "POST", url, headers=headers, content=body).status < 300:
                     return
             except Unreachable:
                 continue
-
-
-def delivery_context(now: Callable[[], object]) -> Callable[[], Context]:
-    """Contexts over one session of the fake's own, five seconds each."""
-    session = make_session(2)
-
-    def make() -> Context:
-        at = now()
-        return Context(http=session, deadline=Deadline.after(5.0), now=at)  # type: ignore[arg-type]
-
-    return make

@@ -14,7 +14,9 @@ def falsified(kind: FaultKind, body: Any, names: Mapping[FaultKind, tuple[str, .
     chosen = names.get(kind, ())
     if isinstance(body, Mapping):
         return {
-            name: _wrong(kind, value) if name in chosen and value is not None else falsified(kind, value, names)
+            name: _wrong(kind, value)
+            if name in chosen and value is not None
+            else falsified(kind, value, names)
             for name, value in body.items()
         }
     if isinstance(body, list | tuple):

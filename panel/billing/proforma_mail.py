@@ -10,7 +10,6 @@ from sqlalchemy.orm import Session
 from panel.messages.outbox import queue
 from panel.records import Proforma
 
-
 # A mail that lists thousands of domains is read by nobody; the proforma's page has them all.
 LINES_SHOWN = 100
 

@@ -218,6 +218,34 @@ def cancel(
     return proforma
 
 
+def drop_lines(
+    session: Session, proforma: Proforma, lines: Sequence[ProformaLine], *, now: datetime, actor: str
+) -> bool:
+    """Takes lines off an open proforma: their domains left or were renewed elsewhere. True when that closed it."""
+    terms.release(session, [line.id for line in lines])
+    session.expire(proforma, ["lines"])
+    retotal(session, proforma)
+    closed = not any(line.live for line in proforma.lines)
+    if closed:
+        proforma.status = ProformaStatus.CANCELLED
+        proforma.cancelled_at = now
+        proforma.next_charge_on = None
+    journal.write(
+        session,
+        now=now,
+        actor=actor,
+        kind="proforma.lines_dropped",
+        subject=f"proforma:{proforma.id}",
+        account_id=proforma.account_id,
+        data={
+            "domains": [line.domain_id for line in lines],
+            "total_minor": proforma.total_minor,
+            "closed": closed,
+        },
+    )
+    return closed
+
+
 def cancel_lines(session: Session, lines: Sequence[ProformaLine], *, skip_term: bool) -> None:
     terms.release(session, [line.id for line in lines])
     if skip_term:

@@ -8,7 +8,37 @@ from panel.errors import N_
 from panel.records import Contact, Seller
 
 # ISO codes; Greece is GR here though its VAT ids start with EL.
-EU = frozenset("AT BE BG CY CZ DE DK EE ES FI FR GR HR HU IE IT LT LU LV MT NL PL PT RO SE SI SK".split())
+EU = frozenset(
+    [
+        "AT",
+        "BE",
+        "BG",
+        "CY",
+        "CZ",
+        "DE",
+        "DK",
+        "EE",
+        "ES",
+        "FI",
+        "FR",
+        "GR",
+        "HR",
+        "HU",
+        "IE",
+        "IT",
+        "LT",
+        "LU",
+        "LV",
+        "MT",
+        "NL",
+        "PL",
+        "PT",
+        "RO",
+        "SE",
+        "SI",
+        "SK",
+    ]
+)
 
 REVERSE_CHARGE = N_("Reverse charge: the customer accounts for VAT.")
 OUTSIDE_EU = N_("Outside the scope of EU VAT.")

@@ -152,7 +152,12 @@ def init_app(app: Flask, limiter: Limiter) -> None:
     for name, value in (SETTINGS | subjects | messages).items():
         app.config.setdefault(name, value)
     app.config["PERMANENT_SESSION_LIFETIME"] = IDLE_FOR
-    Security(app, SQLAlchemyUserDatastore(db, User, Role), login_form=LogInForm, mail_util_cls=BackgroundMail)
+    security = Security(
+        app, SQLAlchemyUserDatastore(db, User, Role), login_form=LogInForm, mail_util_cls=BackgroundMail
+    )
+    # Pages and session cookies alone: a token that was handed out would get in beside both.
+    security.want_json(lambda _request: False)
+    app.login_manager.request_loader(lambda _request: None)  # type: ignore[attr-defined]
     user_authenticated.connect(_begin_session, app)
     user_logged_out.connect(_end_sessions, app)
     _limit(app, limiter)

@@ -37,6 +37,7 @@ def run_migrations() -> None:
             # A pragma works outside a transaction alone.
             connection.connection.driver_connection.execute("PRAGMA foreign_keys = OFF")
         try:
+            # Ours, and so one for all steps; on SQLite too it holds changes of tables.
             with connection.begin():
                 _migrate(connection)
         finally:
@@ -51,8 +52,6 @@ def _migrate(connection: sa.Connection) -> None:
     context.configure(
         connection=connection,
         target_metadata=db.metadata,
-        # On SQLite too: its transactions are begun by us, so they hold table changes as well.
-        transactional_ddl=True,
         render_item=render_type,
         **current_app.extensions["migrate"].configure_args,
     )

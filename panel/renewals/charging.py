@@ -18,6 +18,7 @@ from gateways.contract import ChargeRequest, ChargeResult, Gateway, Money, Statu
 from panel import journal
 from panel.billing.calendar import day_in_zone, next_retry, seller_of
 from panel.billing.proforma_mail import tell
+from panel.billing.proformas import drop_lines
 from panel.clock import Clock, real_now
 from panel.database import Database
 from panel.failpoints import failpoint
@@ -27,11 +28,17 @@ from panel.records import (
     AttemptStatus,
     Card,
     CardStatus,
+    Domain,
+    DomainStatus,
     GatewayAccount,
+    LineKind,
     ManualReason,
     PaymentMethod,
     Proforma,
+    ProformaLine,
     ProformaStatus,
+    Recurrence,
+    RecurrenceState,
     Seller,
 )
 from panel.renewals.crew import CHUNK, Crew, Done, Job, Note, pump
@@ -211,6 +218,43 @@ def _lock_due(session: Session, today: date, limit: int) -> list[Proforma]:
     )
 
 
+@dataclass(frozen=True)
+class _Standing:
+    """How the lines of a proforma stand now: which cards their domains' recurrences name (None: switched off), and
+    which lines are for domains that left, or run beyond the line's start already."""
+
+    cards: set[int | None]
+    gone: list[ProformaLine]
+
+
+def _standing(session: Session, proforma: Proforma) -> _Standing:
+    rows = session.execute(
+        sa.select(ProformaLine, Domain, Recurrence)
+        .join(Domain, Domain.id == ProformaLine.domain_id)
+        .outerjoin(
+            Recurrence,
+            sa.and_(
+                Recurrence.domain_id == Domain.id, Recurrence.current, Recurrence.state == RecurrenceState.ON
+            ),
+        )
+        .where(
+            ProformaLine.proforma_id == proforma.id, ProformaLine.live, ProformaLine.kind == LineKind.RENEWAL
+        )
+    ).all()
+    gone = [
+        line
+        for line, domain, _ in rows
+        if domain.status not in (DomainStatus.ACTIVE, DomainStatus.SUSPENDED)
+        or domain.expires_on > line.starts_on
+    ]
+    return _Standing(
+        cards={
+            recurrence.card_id if recurrence else None for line, _, recurrence in rows if line not in gone
+        },
+        gone=gone,
+    )
+
+
 def _attempt(
     session: Session,
     proforma: Proforma,
@@ -220,9 +264,15 @@ def _attempt(
     run_id: int | None,
     actor: str,
 ) -> Attempt | None:
-    card = proforma.card
+    """The attempt of today, or None when the proforma may not be charged (any more, or for now)."""
+    standing = _standing(session, proforma)
+    if standing.gone and drop_lines(session, proforma, standing.gone, now=now, actor=actor):
+        return None
+    card = _card_to_charge(session, proforma, standing, now, actor)
     if card is None or card.status is not CardStatus.VALIDATED or not card.usable_on(day):
-        turn_manual(session, proforma, ManualReason.CARD_UNUSABLE, now=now, actor=actor)
+        off = None in standing.cards
+        reason = ManualReason.NOT_RECURRING if off else ManualReason.CARD_UNUSABLE
+        turn_manual(session, proforma, reason, now=now, actor=actor)
         return None
     if (
         declines_in_window(session, card.fingerprint, proforma.total_minor, proforma.currency, now)
@@ -234,6 +284,32 @@ def _attempt(
     _start(attempt, now)
     session.add(attempt)
     return attempt
+
+
+def _card_to_charge(
+    session: Session, proforma: Proforma, standing: _Standing, now: datetime, actor: str
+) -> Card | None:
+    """The card frozen at issue, while the consent for it stands; the one that replaced it, when all lines agree on it.
+
+    Consent that was withdrawn, or given for another card, is no consent to charge the frozen one.
+    """
+    if standing.cards == {proforma.card_id}:
+        return proforma.card
+    agreed = next(iter(standing.cards)) if len(standing.cards) == 1 else None
+    if agreed is None:
+        return None
+    card = session.get_one(Card, agreed)
+    proforma.card = card
+    journal.write(
+        session,
+        now=now,
+        actor=actor,
+        kind="proforma.card_changed",
+        subject=f"proforma:{proforma.id}",
+        account_id=proforma.account_id,
+        data={"card_id": agreed},
+    )
+    return card
 
 
 def new_attempt(

@@ -1,8 +1,8 @@
 """What isn't known is looked up, by our own reference; only evidence takes an attempt out of doubt.
 
 While the processor surely remembers the key, a look-up that says *no* lets the same key be sent again. After that two
-*no*s, a settle delay apart, close the attempt as lost, and a new one with a new key may follow on another day. One is not
-enough: what was sent may still be on its way inside the processor when it is asked.
+*no*s, a settle delay apart, close the attempt as lost, and a new one with a new key may follow on another day. One is
+not enough: what was sent may still be on its way inside the processor when it is asked.
 """
 
 from __future__ import annotations

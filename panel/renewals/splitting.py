@@ -43,7 +43,8 @@ from panel.renewals.issuing import billing_of, main_contact
 from panel.renewals.processors import Processors
 
 AT_ONCE = 100
-_BY_CHOICE = (ManualReason.NOT_RECURRING, ManualReason.EARLY_RENEWAL)
+# Nobody meant these to be paid by hand once a usable card was agreed to.
+_ADOPTED = (ManualReason.NOT_RECURRING, ManualReason.EARLY_RENEWAL, ManualReason.CARD_UNUSABLE)
 
 
 @dataclass(frozen=True)
@@ -91,7 +92,7 @@ def _adoptable() -> list[sa.ColumnElement[bool]]:
     return [
         Proforma.status == ProformaStatus.OPEN,
         Proforma.method == PaymentMethod.MANUAL,
-        Proforma.manual_reason.in_(_BY_CHOICE),
+        Proforma.manual_reason.in_(_ADOPTED),
         ~under_way.exists(),
         Domain.status == DomainStatus.ACTIVE,
         Recurrence.state == RecurrenceState.ON,

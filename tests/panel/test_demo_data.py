@@ -205,6 +205,17 @@ def test_adding_to_it_takes_no_name_and_no_log_in_twice(demo_data: Command, data
     assert _count(database, GatewayAccount) == 1
 
 
+def test_names_that_the_same_dice_gave_before_are_not_taken_again(
+    demo_data: Command, database: Database
+) -> None:
+    # 21 accounts are a round: after them countries and cards come again in the same order.
+    for accounts in (21, 42, 63):
+        answer = demo_data("--add", "--accounts", 21, "--domains", 63)
+        assert answer.exit_code == 0, answer.output
+        assert _count(database, Account) == accounts
+    assert _count(database, Domain) == 189
+
+
 def test_the_mock_processor_is_where_the_settings_say(
     settings: dict, database: Database, demo_data: Command
 ) -> None:

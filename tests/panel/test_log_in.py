@@ -283,3 +283,20 @@ def test_changing_the_language_leads_nowhere_else(alice, log_in, target):
 
 def test_the_browser_is_spoken_to_in_its_language(anonymous):
     assert '<html lang="fr">' in anonymous.get("/login", headers={"Accept-Language": "fr-CH, de;q=0.5"}).text
+
+
+def test_the_log_in_hands_out_no_token(app, alice):
+    browser = app.test_client()
+    answer = browser.post(
+        "/login?include_auth_token=true",
+        json={"email": alice.email, "password": cast.PASSWORD},
+        headers={"X-CSRFToken": browser.token(), "Accept": "application/json"},
+    )
+    assert "token" not in answer.text
+
+
+def test_a_token_logs_nobody_in(app, database, alice):
+    with app.test_request_context(), database.read() as session:
+        token = session.get_one(User, alice.id).get_auth_token()
+    answer = app.test_client().get("/", headers={"Authentication-Token": token})
+    assert answer.headers["Location"].startswith("/login")

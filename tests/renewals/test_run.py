@@ -8,19 +8,24 @@ from panel.records import (
     Attempt,
     AttemptStatus,
     CardStatus,
+    Domain,
     DomainStatus,
     Extension,
     ExtensionStatus,
     Invoice,
+    ManualReason,
     Message,
     PaymentMethod,
     Proforma,
+    ProformaLine,
     ProformaStatus,
     StaffTask,
     SuspensionCause,
     TaskKind,
 )
+from panel.renewals import recurrence
 from panel.renewals.audit import audit
+from panel.renewals.selection import Selection
 from tests.renewals.conftest import World
 
 
@@ -201,3 +206,65 @@ def test_a_manual_registrar_gives_staff_a_worklist(world: World) -> None:
     [extension] = world.all(Extension)
     assert extension.status is ExtensionStatus.WORKLIST
     assert [task.kind for task in world.all(StaffTask)] == [TaskKind.REGISTRAR_WORKLIST]
+
+
+def test_a_switched_off_recurrence_is_not_charged_at_the_next_retry(world: World) -> None:
+    domain = world.domain(world.card("insufficient_funds"))
+    world.run_on()
+    with world.database.write() as session:
+        recurrence.switch_off(
+            session,
+            account_id=world.account.id,
+            selection=Selection.of([domain.id]),
+            user_id=None,
+            request_key="switch-off-123456",
+            now=world.clock().now(),
+        )
+
+    world.run_on(7)
+
+    assert len(world.all(Attempt)) == 1
+    [proforma] = world.all(Proforma)
+    assert (proforma.method, proforma.manual_reason) == (PaymentMethod.MANUAL, ManualReason.NOT_RECURRING)
+
+
+def test_a_retry_goes_to_the_card_that_the_client_agreed_to_instead(world: World) -> None:
+    failing, good = world.card("insufficient_funds"), world.card()
+    world.domain(failing)
+    world.run_on()
+    with world.database.write() as session:
+        recurrence.move(
+            session,
+            account_id=world.account.id,
+            from_card_id=failing.id,
+            to_card_id=good.id,
+            consent=recurrence.ConsentGiven(user_id=None, is_staff=False, on_behalf_of="Amber Studio"),
+            acknowledged=set(),
+            request_key="move-1234567890",
+            now=world.clock().now(),
+        )
+
+    world.run_on(7)
+
+    assert [attempt.card_id for attempt in world.all(Attempt)] == [failing.id, good.id]
+    assert world.all(Proforma)[0].status is ProformaStatus.PAID
+    no_violations(world, 7)
+
+
+def test_a_domain_that_left_is_taken_off_its_proforma_before_the_charge(world: World) -> None:
+    card = world.card("insufficient_funds")
+    left, stays = world.domain(card), world.domain(card)
+    world.run_on()
+    with world.database.write() as session:
+        session.get_one(Domain, left.id).status = DomainStatus.LEAVING
+
+    world.run_on(7)
+
+    assert [attempt.minor for attempt in world.all(Attempt)] == [2880, 1440]
+    [proforma] = world.all(Proforma)
+    assert [line.domain_id for line in live_lines(world)] == [stays.id]
+    assert proforma.net_minor == 1200
+
+
+def live_lines(world: World) -> list[ProformaLine]:
+    return world.all(ProformaLine, ProformaLine.live)
