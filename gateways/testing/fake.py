@@ -98,8 +98,6 @@ class _PutOff:
 class Fake(Processor):
     """The processor. Tables are in `tables`, by name and id; every API call is kept in `calls`."""
 
-    key_header: ClassVar[str | None] = "Idempotency-Key"
-    """None for a processor that knows no keys."""
     key_window_s: ClassVar[int] = 86_400
     keyed_methods: ClassVar[tuple[str, ...]] = ("POST",)
     """Methods whose key is honoured; on others the header means nothing."""

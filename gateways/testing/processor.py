@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Any, NoReturn, Self
+from typing import Any, ClassVar, NoReturn, Self
 
 from gateways.contract import EventKind, NextStep
 from gateways.mock.faults import FaultKind
@@ -63,6 +63,8 @@ class Processor:
     """A context manager: running between entering and leaving, at `url`, on the loopback interface."""
 
     url: str
+    key_header: ClassVar[str | None] = "Idempotency-Key"
+    """The header that carries the idempotency key; None for a processor that knows no keys."""
 
     def __enter__(self) -> Self:
         raise NotImplementedError

@@ -7,14 +7,15 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy.orm import Session
 
+from panel.errors import N_, Refused
 from panel.records import Domain, Seller, Tld
 
 
 def seller_of(session: Session) -> Seller:
-    """The one seller row. RuntimeError before set-up."""
+    """The one seller row. Refused before set-up."""
     seller = session.get(Seller, 1)
     if seller is None:
-        raise RuntimeError("there is no seller yet: run `perennial demo-data`, or fill in the seller")
+        raise Refused(N_("There is no seller yet: run `perennial demo-data`, or fill in the seller."))
     return seller
 
 

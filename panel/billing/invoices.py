@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 from panel import journal
 from panel.billing.calendar import day_in_zone
 from panel.billing.proformas import address_of
-from panel.records import Invoice, InvoiceLine, Proforma, Seller, Series, SeriesKind
+from panel.records import Domain, Invoice, InvoiceLine, Proforma, ProformaLine, Seller, Series, SeriesKind
 
 
 def next_number(session: Session, kind: SeriesKind, today: date) -> tuple[Series, int, date]:
@@ -50,22 +50,10 @@ def issue_invoice(
         issued_to=proforma.issued_to,
         issued_by=address_of(seller),
         issued_at=now,
-        lines=[
-            InvoiceLine(
-                line_id=line.id,
-                domain_name=line.domain.name,
-                kind=line.kind,
-                years=line.years,
-                starts_on=line.starts_on,
-                ends_on=line.ends_on,
-                net_minor=line.net_minor,
-            )
-            for line in proforma.lines
-            if line.live
-        ],
     )
     session.add(invoice)
     session.flush()
+    _copy_lines(session, invoice)
     journal.write(
         session,
         now=now,
@@ -81,3 +69,26 @@ def issue_invoice(
         },
     )
     return invoice
+
+
+def _copy_lines(session: Session, invoice: Invoice) -> None:
+    """What the proforma's live lines say, with the names as they are today."""
+    columns = ["invoice_id", "line_id", "domain_name", "kind", "years", "starts_on", "ends_on", "net_minor"]
+    session.execute(
+        sa.insert(InvoiceLine).from_select(
+            columns,
+            sa.select(
+                sa.literal(invoice.id),
+                ProformaLine.id,
+                Domain.name,
+                ProformaLine.kind,
+                ProformaLine.years,
+                ProformaLine.starts_on,
+                ProformaLine.ends_on,
+                ProformaLine.net_minor,
+            )
+            .join(Domain, Domain.id == ProformaLine.domain_id)
+            .where(ProformaLine.proforma_id == invoice.proforma_id, ProformaLine.live)
+            .order_by(ProformaLine.id),
+        )
+    )

@@ -5,10 +5,11 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
+import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from panel.messages.outbox import queue
-from panel.records import Proforma
+from panel.records import Domain, Proforma, ProformaLine
 
 # A mail that lists thousands of domains is read by nobody; the proforma's page has them all.
 LINES_SHOWN = 100
@@ -24,35 +25,44 @@ def tell(session: Session, kind: str, proforma: Proforma, *, period: str, now: d
         account_id=proforma.account_id,
         recipient=proforma.issued_to["email"],
         locale=proforma.account.locale,
-        facts=facts_of(proforma) | {key: value for key, value in more.items() if value is not None},
+        facts=facts_of(session, proforma) | {key: value for key, value in more.items() if value is not None},
         now=now,
     )
 
 
-def facts_of(proforma: Proforma) -> dict[str, Any]:
+def facts_of(session: Session, proforma: Proforma) -> dict[str, Any]:
     """Plain values for the templates; amounts in minor units of `currency`, days as ISO dates."""
-    live = [line for line in proforma.lines if line.live]
+    live = sa.and_(ProformaLine.proforma_id == proforma.id, ProformaLine.live)
+    count = session.scalar(sa.select(sa.func.count()).select_from(ProformaLine).where(live)) or 0
+    lines = session.execute(
+        sa.select(ProformaLine, Domain.shown)
+        .join(Domain, Domain.id == ProformaLine.domain_id)
+        .where(live)
+        .order_by(ProformaLine.id)
+        .limit(LINES_SHOWN)
+    )
     facts: dict[str, Any] = {
         "number": proforma.number,
         "proforma_id": proforma.id,
         "account_id": proforma.account_id,
         "contact_name": proforma.issued_to["name"],
         "total_minor": proforma.total_minor,
+        "tax_minor": proforma.tax_minor,
         "currency": proforma.currency,
         "bill_on": proforma.bill_on.isoformat(),
         "due_on": proforma.due_on.isoformat(),
         "expires_on": proforma.expires_on.isoformat(),
         "lines": [
             {
-                "domain": line.domain.shown,
+                "domain": shown,
                 "kind": line.kind.value,
                 "years": line.years,
                 "ends_on": line.ends_on.isoformat(),
                 "net_minor": line.net_minor,
             }
-            for line in live[:LINES_SHOWN]
+            for line, shown in lines
         ],
-        "more_lines": max(0, len(live) - LINES_SHOWN),
+        "more_lines": max(0, count - LINES_SHOWN),
     }
     if proforma.card is not None and proforma.next_charge_on is not None:
         facts["card"] = proforma.card.masked

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import date
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
@@ -18,18 +20,21 @@ def add_years(day: date, years: int) -> date:
         return day.replace(year=day.year + years, day=28)
 
 
-def claim(session: Session, line: ProformaLine) -> None:
-    """Claims a term for each year of a renewal line. IntegrityError at flush if one is billed already."""
-    if line.kind is LineKind.RENEWAL:
-        for year in range(line.years):
-            session.add(
-                Term(
-                    domain_id=line.domain_id,
-                    line_id=line.id,
-                    starts_on=add_years(line.starts_on, year),
-                    live=True,
-                )
-            )
+def claim(session: Session, lines: Mapping[int, Mapping[str, Any]]) -> None:
+    """Claims a term for each year of each renewal line, by line id. IntegrityError if one is billed already."""
+    claims = [
+        {
+            "domain_id": line["domain_id"],
+            "line_id": line_id,
+            "starts_on": add_years(line["starts_on"], year),
+            "live": True,
+        }
+        for line_id, line in lines.items()
+        if line["kind"] is LineKind.RENEWAL
+        for year in range(line["years"])
+    ]
+    if claims:
+        session.execute(sa.insert(Term), claims)
 
 
 def release(session: Session, line_ids: list[int]) -> None:

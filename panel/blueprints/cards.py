@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from flask import Blueprint, flash, request, url_for
 from flask_babel import gettext as _
+from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response
 
 from panel.billing.calendar import day_in_zone, seller_of
@@ -221,10 +222,24 @@ def move(account_id: int, card_id: int) -> Answer:
             chosen=request.form.get("to_card", type=int),
             reference=typed_reference(request.form),
             acknowledged=set(request.form.getlist("acknowledge")),
+            warnings=_move_warnings(session, account_id, card_id, radius.other_cards),
             wording=consent_wording(seller_of(session).consent_ceiling_percent),
             error_field=refusal.field if refusal else None,
             error=explain(refusal) if refusal else None,
         )
+
+
+def _move_warnings(
+    session: Session, account_id: int, card_id: int, other_cards: list[Card]
+) -> dict[str, list[Card]]:
+    """What would have to be acknowledged, and for which of the cards that the domains can move to."""
+    found: dict[str, list[Card]] = {}
+    for other in other_cards:
+        for warning in sorted(
+            recurrence.move_warnings(session, account_id=account_id, from_card_id=card_id, to_card=other)
+        ):
+            found.setdefault(warning, []).append(other)
+    return found
 
 
 def _move(account_id: int, card_id: int) -> int:

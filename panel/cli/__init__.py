@@ -50,6 +50,10 @@ class PanelGroup(FlaskGroup):
             extra["obj"] = ScriptInfo(app_import_path="panel")
         return super().make_context(info_name, args, parent=parent, **extra)
 
+    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
+        # Ours alone: extensions bring commands along that know nothing of accounts, roles or the journal.
+        return self.commands.get(name)
+
     def list_commands(self, ctx: click.Context) -> list[str]:
         return [command.name for command in COMMANDS if command.name]
 

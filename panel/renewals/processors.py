@@ -109,7 +109,9 @@ class Processors:
 
     def tell_clock(self, session: Session, now: datetime) -> None:
         """Moves the clock of every mock processor to the panel's simulated one. Refused when one can't be reached."""
-        for row in session.scalars(sa.select(GatewayAccount).where(GatewayAccount.gateway == "mock")):
+        for row in session.scalars(
+            sa.select(GatewayAccount).where(GatewayAccount.gateway == "mock", GatewayAccount.enabled)
+        ):
             base_url, key = row.settings["base_url"], row.settings["api_key"]
             try:
                 answer = requests.post(

@@ -38,7 +38,7 @@ from panel.renewals.charging import (
 )
 from panel.renewals.crew import Crew, Done, Job, Note, pump
 from panel.renewals.processors import Processors
-from panel.renewals.settlement import doubt, lose
+from panel.renewals.settlement import abandon, doubt, lose
 
 log = structlog.get_logger()
 
@@ -58,6 +58,13 @@ class Question:
     key_is_dead: bool
     settle_delay: timedelta
     give_up: bool
+
+
+@dataclass(frozen=True)
+class GivenUp:
+    """The customer did not authenticate in time, and the processor confirms that the charge was cancelled."""
+
+    result: ChargeResult
 
 
 @dataclass(frozen=True)
@@ -159,14 +166,16 @@ def _question(
 
 
 def _job(crew: Crew, processors: Processors, clock: Clock, question: Question) -> Job:
-    def call() -> ChargeResult | Absent:
+    def call() -> ChargeResult | Absent | GivenUp:
         return ask(crew, processors, clock, question)
 
     # A look-up, perhaps followed by a sending.
     return Job(tag=question.sending.attempt_id, call=call, seconds=2 * processors.call_seconds)
 
 
-def ask(crew: Crew, processors: Processors, clock: Clock, question: Question) -> ChargeResult | Absent:
+def ask(
+    crew: Crew, processors: Processors, clock: Clock, question: Question
+) -> ChargeResult | Absent | GivenUp:
     """What the processor knows of an attempt; sends the same key again where that is safe."""
     sending = question.sending
     asked_at = clock.now()
@@ -175,7 +184,8 @@ def ask(crew: Crew, processors: Processors, clock: Clock, question: Question) ->
         ref = question.gateway_ref
         if question.give_up and sending.gateway.capabilities.cancel:
             _cancel(sending.gateway, context, ref)
-        return calling.get_charge(sending.gateway, context, ref, sending.request.amount)
+        result = calling.get_charge(sending.gateway, context, ref, sending.request.amount)
+        return GivenUp(result) if question.give_up and result.status is Status.DECLINED else result
     lookup = calling.find_charge(
         sending.gateway,
         context,
@@ -208,15 +218,18 @@ def _cancel(gateway: Gateway, context: Context, ref: str) -> None:
 def _settle_answers(
     database: Database, items: list[Done | Note], *, now: datetime, actor: str, settled: Settled
 ) -> None:
-    absent = [item for item in items if isinstance(item, Done) and isinstance(item.value, Absent)]
-    known = [item for item in items if item not in absent]
+    special = [item for item in items if isinstance(item, Done) and isinstance(item.value, (Absent, GivenUp))]
+    known = [item for item in items if item not in special]
     if known:
         settle_results(database, known, now=now, actor=actor, settled=settled)
-    if absent:
+    if special:
         with database.write() as session:
             seller = seller_of(session)
-            for item in absent:
-                _settle_absent(session, item.tag, item.value, seller, now, actor)
+            for item in special:
+                if isinstance(item.value, GivenUp):
+                    abandon(session, item.tag, now=now, actor=actor)
+                else:
+                    _settle_absent(session, item.tag, item.value, seller, now, actor)
 
 
 def _settle_absent(

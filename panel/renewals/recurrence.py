@@ -29,10 +29,11 @@ from panel.records import (
     RecurrenceState,
     User,
 )
+from panel.renewals.holder_match import HolderAnswer, match
 from panel.renewals.processors import Processors
-from panel.renewals.recurrence_plan import Plan, plan, source
+from panel.renewals.recurrence_plan import HOLDER_DIFFERS, Plan, PlanWarning, plan, source
 from panel.renewals.selection import Selection
-from panel.renewals.usable_cards import usable_card
+from panel.renewals.usable_cards import last_day, usable_card
 
 UNDO_FOR = timedelta(hours=24)
 LEFT_SHOWN = 100
@@ -88,7 +89,7 @@ def confirm(
     acknowledgement, unusable card, missing reference) or PlanChanged.
     """
     _lock_account(session, account_id)
-    if done := _already_done(session, account_id, request_key):
+    if done := already_done(session, account_id, request_key, digest):
         return done
     shown = plan(
         session,
@@ -153,7 +154,7 @@ def switch_off(
 ) -> Action:
     """Switches recurring payment off for those of the selection that have it. Refused when none has."""
     _lock_account(session, account_id)
-    if done := _already_done(session, account_id, request_key):
+    if done := already_done(session, account_id, request_key):
         return done
     selection.refuse_foreign(session, account_id)
     affected = (
@@ -211,9 +212,13 @@ def move(
 ) -> Action:
     """Moves every domain that hangs on one card to another; contacts and agreed prices stay as they are."""
     _lock_account(session, account_id)
-    if done := _already_done(session, account_id, request_key):
+    if done := already_done(session, account_id, request_key):
         return done
     to_card = usable_card(session, account_id, to_card_id, now)
+    _refuse_unseen(
+        move_warnings(session, account_id=account_id, from_card_id=from_card_id, to_card=to_card),
+        acknowledged,
+    )
     _refuse_without_reference(consent)
     agreed = _record_consent(session, consent, to_card, None, acknowledged, now)
     action = _record_action(
@@ -257,6 +262,29 @@ def move(
         session, action, consent.user_id, now, data={"from_card_id": from_card_id, "card_id": to_card_id}
     )
     return action
+
+
+def move_warnings(session: Session, *, account_id: int, from_card_id: int, to_card: Card) -> frozenset[str]:
+    """What must be acknowledged before the domains of one card hang on another: a cardholder who differs from one of
+    their contacts, a bill date after the card's last day."""
+    hanging = (
+        sa.select(Recurrence)
+        .join(Domain, Domain.id == Recurrence.domain_id)
+        .where(Domain.account_id == account_id, Recurrence.current, Recurrence.card_id == from_card_id)
+    )
+    contacts = session.scalars(
+        sa.select(Contact).where(Contact.id.in_(hanging.with_only_columns(Recurrence.contact_id)))
+    )
+    warnings = set()
+    if any(
+        match(to_card.holder_name, contact.name, contact.company).answer is HolderAnswer.DIFFERS
+        for contact in contacts
+    ):
+        warnings.add(HOLDER_DIFFERS)
+    late = hanging.with_only_columns(Recurrence.id).where(Domain.bills_on > last_day(to_card)).limit(1)
+    if session.scalar(late) is not None:
+        warnings.add(PlanWarning.EXPIRES_BEFORE_BILL.value)
+    return frozenset(warnings)
 
 
 @dataclass(frozen=True)
@@ -382,10 +410,12 @@ def _lock_account(session: Session, account_id: int) -> None:
         raise NotThere
 
 
-def _already_done(session: Session, account_id: int, request_key: str) -> Action | None:
-    return session.scalar(
-        sa.select(Action).where(Action.request_key == request_key, Action.account_id == account_id)
-    )
+def already_done(session: Session, account_id: int, request_key: str, digest: str = "") -> Action | None:
+    """The action that this form led to when it was sent before. Conflict for a form that was changed in between."""
+    action = session.scalar(sa.select(Action).where(Action.request_key == request_key))
+    if action is not None and (action.account_id, action.plan_digest) != (account_id, digest):
+        raise Conflict(N_("This form was sent before with other choices; open the page again."))
+    return action
 
 
 def _refuse_incomplete(shown: Plan, acknowledged: set[str], consent: ConsentGiven) -> None:
@@ -395,12 +425,16 @@ def _refuse_incomplete(shown: Plan, acknowledged: set[str], consent: ConsentGive
         raise Refused(
             N_("None of the ticked domains would change; see the reason beside each."), field="tick"
         )
-    if missing := shown.required_acknowledgements - acknowledged:
+    _refuse_unseen(shown.required_acknowledgements, acknowledged)
+    _refuse_without_reference(consent)
+
+
+def _refuse_unseen(warnings: frozenset[str], acknowledged: set[str]) -> None:
+    if missing := warnings - acknowledged:
         raise Refused(
             N_("Confirm that you have seen the warnings by ticking the box beside each."),
             field=sorted(missing)[0],
         )
-    _refuse_without_reference(consent)
 
 
 def _refuse_without_reference(consent: ConsentGiven) -> None:

@@ -36,6 +36,7 @@ from panel.records import (
     LineKind,
     ManualPayment,
     Proforma,
+    ProformaLine,
     ProformaStatus,
     Seller,
     TaskKind,
@@ -153,9 +154,7 @@ def pay(session: Session, proforma: Proforma, *, seller: Seller, now: datetime, 
     proforma.paid_at = now
     proforma.next_charge_on = None
     invoice = issue_invoice(session, proforma, seller=seller, actor=actor, now=now)
-    for line in proforma.lines:
-        if line.live and line.kind is LineKind.RENEWAL:
-            _intend_extension(session, line.domain, line.id, line.years, now)
+    _intend_extensions(session, proforma, now)
     journal.write(
         session,
         now=now,
@@ -169,20 +168,32 @@ def pay(session: Session, proforma: Proforma, *, seller: Seller, now: datetime, 
     return invoice
 
 
-def _intend_extension(session: Session, domain: Domain, line_id: int, years: int, now: datetime) -> None:
-    session.add(
-        Extension(
-            line_id=line_id,
-            domain_id=domain.id,
-            registrar=domain.registrar,
-            key=uuid.uuid4().hex,
-            years=years,
-            believed_expiry=domain.expires_at,
-            status=ExtensionStatus.INTENDED,
-            next_try_at=now,
-            created_at=now,
+def _intend_extensions(session: Session, proforma: Proforma, now: datetime) -> None:
+    paid_for = session.execute(
+        sa.select(ProformaLine.id, ProformaLine.years, Domain.id, Domain.registrar, Domain.expires_at)
+        .join(Domain, Domain.id == ProformaLine.domain_id)
+        .where(
+            ProformaLine.proforma_id == proforma.id, ProformaLine.live, ProformaLine.kind == LineKind.RENEWAL
         )
+        .order_by(ProformaLine.id)
     )
+    rows = [
+        {
+            "line_id": line_id,
+            "domain_id": domain_id,
+            "registrar": registrar,
+            "key": uuid.uuid4().hex,
+            "years": years,
+            "believed_expiry": expires_at,
+            "status": ExtensionStatus.INTENDED,
+            "tries": 0,
+            "next_try_at": now,
+            "created_at": now,
+        }
+        for line_id, years, domain_id, registrar, expires_at in paid_for
+    ]
+    if rows:
+        session.execute(sa.insert(Extension), rows)
 
 
 def _mismatch(session: Session, attempt: Attempt, result: ChargeResult, now: datetime) -> None:
@@ -335,6 +346,17 @@ def lose(session: Session, attempt: Attempt, *, seller: Seller, now: datetime, a
     proforma = _locked_proforma(session, attempt)
     if proforma.status is ProformaStatus.OPEN:
         proforma.next_charge_on = _tomorrow_of(attempt, seller, now)
+
+
+def abandon(session: Session, attempt_id: int, *, now: datetime, actor: str) -> None:
+    """Closes an attempt that nobody authenticated in time; its proforma is paid by hand, or lapses for that cause."""
+    attempt = session.scalars(
+        sa.select(Attempt).where(Attempt.id == attempt_id).with_for_update(of=Attempt)
+    ).one()
+    if attempt.status is AttemptStatus.ACTION_REQUIRED:
+        attempt.lease_owner = attempt.lease_until = None
+        attempt.message = "not authenticated in time"
+        _finish(session, attempt, AttemptStatus.ABANDONED, now, actor)
 
 
 def record_manual_payment(

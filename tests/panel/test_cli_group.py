@@ -46,6 +46,13 @@ def test_the_commands_are_those_that_are_promised() -> None:
     }  # fmt: skip
 
 
+@pytest.mark.parametrize("name", ["users", "roles", "limiter", "shell", "rnu"])
+def test_there_are_no_others(name: str) -> None:
+    answer = CliRunner().invoke(cli, [name])
+    assert answer.exit_code == 2
+    assert f"No such command '{name}'" in answer.output
+
+
 def test_flask_offers_them_too(app: Flask) -> None:
     assert {command.name for command in COMMANDS} <= set(app.cli.commands)
 

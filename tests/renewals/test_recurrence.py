@@ -7,7 +7,7 @@ from datetime import date, timedelta
 import pytest
 import sqlalchemy as sa
 
-from panel.errors import NotThere, Refused
+from panel.errors import Conflict, NotThere, Refused
 from panel.records import (
     Action,
     Card,
@@ -105,6 +105,8 @@ def test_the_same_request_twice_is_one_action(world: World) -> None:
 
     assert first.id == second.id
     assert len(current(world)) == 1
+    with pytest.raises(Conflict):
+        confirmed(world, shown, digest="another plan")
 
 
 @pytest.mark.parametrize(
@@ -293,17 +295,23 @@ def test_moving_a_card_moves_its_domains_and_keeps_their_contacts_and_prices(wor
             sa.update(Recurrence).where(Recurrence.domain_id == moved.id).values(contact_id=billing.id)
         )
 
-    with world.database.write() as session:
-        action = recurrence.move(
-            session,
-            account_id=world.account.id,
-            from_card_id=old.id,
-            to_card_id=new.id,
-            consent=CLIENT,
-            acknowledged=set(),
-            request_key="move-123456789",
-            now=world.clock().now(),
-        )
+    def moved_with(acknowledged: set[str]) -> Action:
+        with world.database.write() as session:
+            return recurrence.move(
+                session,
+                account_id=world.account.id,
+                from_card_id=old.id,
+                to_card_id=new.id,
+                consent=CLIENT,
+                acknowledged=acknowledged,
+                request_key="move-123456789",
+                now=world.clock().now(),
+            )
+
+    with pytest.raises(Refused) as caught:
+        moved_with(set())
+    assert caught.value.field == "holder_differs"
+    action = moved_with({"holder_differs"})
 
     assert action.domains_changed == 1
     by_domain = {row.domain_id: row for row in current(world)}

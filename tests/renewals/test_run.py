@@ -266,5 +266,18 @@ def test_a_domain_that_left_is_taken_off_its_proforma_before_the_charge(world: W
     assert proforma.net_minor == 1200
 
 
+def test_a_charge_that_nobody_authenticates_is_given_up_and_lapses_for_that_cause(world: World) -> None:
+    domain = world.domain(world.card("authentication"))
+
+    for day in range(17):
+        world.run_on(day)
+
+    [attempt] = world.all(Attempt)
+    assert attempt.status is AttemptStatus.ABANDONED
+    assert world.fresh(domain).suspension_cause is SuspensionCause.AUTHENTICATION
+    assert world.captures() == []
+    no_violations(world, 17)
+
+
 def live_lines(world: World) -> list[ProformaLine]:
     return world.all(ProformaLine, ProformaLine.live)
