@@ -6,6 +6,7 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+PYTEST := $(BIN)/python -m pytest -p tests.setup.no_skips
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 # What has no wheel is built with the locked build requirements: an isolated build would fetch unlocked ones.
 NO_OTHERS := --no-build-isolation --use-pep517
@@ -30,10 +31,10 @@ test: $(VENV)/.installed-for-tests browser
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/pytest --numprocesses=$(JOBS) --dist=worksteal -m "not browser"
+	$(PYTEST) --numprocesses=$(JOBS) --dist=worksteal -m "not browser"
 # One at a time: a page that waits for its turn on the processor looks like a page that doesn't answer.
 ifneq ($(BROWSER_TESTS),)
-	$(BIN)/pytest -m browser
+	$(PYTEST) -m browser
 endif
 
 # A recipe is expanded before it runs, so that $(error) says what is missing in one line and nothing is begun.

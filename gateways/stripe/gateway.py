@@ -48,9 +48,9 @@ from gateways.stripe import listing, refunds, time_slices, webhooks
 from gateways.stripe.currencies import CURRENCIES, on_the_wire
 from gateways.stripe.refusal import Refusal
 from gateways.stripe.results import (
+    already_known,
     charge_result,
     compared,
-    doubt_about,
     instrument,
     merchant_fault,
     metadata,
@@ -178,11 +178,13 @@ class StripeGateway(Gateway):
         try:
             created, _ = self._create(ctx, request)
             ref = text(created, "id")
-            doubt = doubt_about(created, request)
-            if doubt is not None:
-                return doubt
+            known = already_known(created, request)
+            if known is not None:
+                return known
             ctx.checkpoint(request.idempotency_key, ref)
             shown, request_id = self._confirm(ctx, request, ref)
+            if text(shown, "id") != ref:
+                raise Ambiguous("the answer is about another PaymentIntent")
             return compared(charge_result(shown, request_id=request_id), request)
         except Refusal as refusal:
             return _after_refusal(refusal, request, ref)

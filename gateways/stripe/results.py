@@ -158,16 +158,11 @@ def compared(result: ChargeResult, request: ChargeRequest) -> ChargeResult:
     return replace(result, status=Status.UNKNOWN, decline=None, message=message)
 
 
-def doubt_about(created: Shown, request: ChargeRequest) -> ChargeResult | None:
-    """UNKNOWN for a new PaymentIntent that must not be confirmed, because it is not what was asked for."""
+def already_known(created: Shown, request: ChargeRequest) -> ChargeResult | None:
+    """The result of a PaymentIntent that must not be confirmed: it was before, or is not what was asked for."""
     result = charge_result(created)
     checked = compared(result, request)
-    if checked is not result:
-        return checked
-    if never_confirmed(created):
-        return None
-    message = f"a new PaymentIntent is {created['status']} already"
-    return replace(result, status=Status.UNKNOWN, decline=None, message=message)
+    return None if checked is result and never_confirmed(created) else checked
 
 
 def refund_result(shown: Shown, request_id: str | None = None) -> RefundResult:

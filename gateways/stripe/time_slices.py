@@ -38,8 +38,8 @@ class Slice:
 
 def slice_at(since: datetime, until: datetime, cursor: str | None) -> Slice:
     """The first slice, or the one that `cursor` names. Raises Rejected for a cursor that is none of ours."""
-    # Stripe counts whole seconds: what was created within one counts as created at its start.
-    start, last = math.ceil(since.timestamp()), math.ceil(until.timestamp())
+    # Stripe shows whole seconds: rather a charge twice, in two lists that meet within a second, than never.
+    start, last = math.floor(since.timestamp()), math.ceil(until.timestamp())
     if cursor is None:
         return Slice(start, last, last)
     found = _CURSOR.fullmatch(cursor)

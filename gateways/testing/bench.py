@@ -87,7 +87,7 @@ class Bench:
         card = self.processor.card(behaviour)
         return ChargeRequest(
             idempotency_key=f"attempt-{next(self._numbers)}-{id(self):x}",
-            amount=amount or self.amount(),
+            amount=self.amount() if amount is None else amount,
             instrument_ref=card.instrument_ref,
             customer_ref=card.customer_ref,
             description="Renewal of conformance.example",

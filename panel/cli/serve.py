@@ -153,8 +153,9 @@ def serve(
     with _process_group() as children:
         if runs_mock:
             children["mock processor"] = _start(_exec_mock, mock_port, data / "mock")
-        if demo or _on_sqlite():
-            _finish(_start(_run, perennial, ["db", "upgrade"]), "db upgrade")
+        # Elsewhere it only asks: what is wrong with configuration or database is then said once, before the start.
+        step = "upgrade" if demo or _on_sqlite() else "current"
+        _finish(_start(_run, perennial, ["db", step]), f"db {step}")
         if runs_mock:
             _wait_until(children, lambda: _listens("127.0.0.1", mock_port))
         if demo:
@@ -163,7 +164,7 @@ def serve(
         children["web"] = _start(_run, perennial, ["web", *address, "--log-level", "warning"])
         children["worker"] = _start(_run, perennial, ["worker"])
         _wait_until(children, lambda: _is_healthy(host, port))
-        click.echo(f"Perennial is at http://{_address(host, port)}")
+        click.echo(f"Perennial is at {os.environ.get('PERENNIAL_BASE_URL') or f'http://{HOST}:{PORT}'}")
         if demo:
             click.echo(f"Log in as:\n{(data / LOGINS).read_text().rstrip()}")
         click.echo("Ctrl-C stops it.")

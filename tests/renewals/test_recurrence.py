@@ -28,7 +28,10 @@ from panel.renewals.recurrence import ConsentGiven, PlanChanged
 from panel.renewals.recurrence_plan import Exclusion, Plan, PlanWarning, plan, plan_rows
 from panel.renewals.selection import Selection
 from tests import cast
-from tests.renewals.conftest import World
+from tests.renewals.conftest import World, on_both
+
+# Each of these holds on SQLite and on PostgreSQL.
+pytestmark = on_both
 
 CLIENT = ConsentGiven(user_id=None, is_staff=False, on_behalf_of="Amber Studio", remote_address="127.0.0.1")
 

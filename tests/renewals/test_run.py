@@ -26,7 +26,10 @@ from panel.records import (
 from panel.renewals import recurrence
 from panel.renewals.audit import audit
 from panel.renewals.selection import Selection
-from tests.renewals.conftest import World
+from tests.renewals.conftest import World, on_both
+
+# Each of these holds on SQLite and on PostgreSQL.
+pytestmark = on_both
 
 
 def no_violations(world: World, days: int = 0) -> None:

@@ -9,7 +9,10 @@ from panel.renewals.selection import Selection
 from panel.renewals.settlement import record_manual_payment
 from panel.renewals.splitting import preview
 from tests import cast
-from tests.renewals.conftest import World
+from tests.renewals.conftest import World, on_both
+
+# Each of these holds on SQLite and on PostgreSQL.
+pytestmark = on_both
 
 
 def renewed_early(world: World, *domains: Domain) -> Proforma:

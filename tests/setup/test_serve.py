@@ -13,6 +13,8 @@ from pathlib import Path
 import pytest
 
 START_SECONDS = 90
+# Less than the grace that a request under way gets: nothing was under way, so nothing may have hung.
+STOP_SECONDS = 7
 
 
 @pytest.fixture
@@ -83,7 +85,7 @@ def test_serve_names_its_address_and_log_ins_and_ends_with_everything_it_started
     assert (tmp_path / "data" / "secret-key").stat().st_mode & 0o777 == 0o600
 
     os.killpg(served.pid, signal.SIGINT)
-    assert served.wait(timeout=15) == 0
+    assert served.wait(timeout=STOP_SECONDS) == 0
     assert all(is_closed(port) for port in free_ports)
 
 

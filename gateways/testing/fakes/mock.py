@@ -115,6 +115,10 @@ class MockProcessor(Processor):
         else:
             self._type_card(step.url, visit)
 
+    def dispute(self, charge_ref: str) -> None:
+        with self._books.database.writing():
+            self._books.database.rows("UPDATE movements SET disputed = amount WHERE id = ?", charge_ref)
+
     def event(
         self, about: EventKind | None, ref: str, *, event_id: str, at: datetime, live: bool = False
     ) -> bytes:
