@@ -36,6 +36,8 @@ ENTRY_POINT_GROUP: Final = "perennial.gateways"
 
 BUILT_IN: Final = (
     "gateways.mock.gateway",
+    "gateways.stripe",
+    "gateways.mollie",
     "gateways.registrars.manual",
     "gateways.registrars.mock",
 )

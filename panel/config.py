@@ -22,6 +22,7 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from flask.cli import NoAppException
 
 from gateways.mock import DEMO_API_KEY
+from panel import data_dir as kept
 
 PREFIX = "PERENNIAL_"
 SETTINGS = (
@@ -133,7 +134,8 @@ def read_settings(environ: Mapping[str, str], overrides: Mapping[str, Any] | Non
     }
     given |= {name: str(value) for name, value in (overrides or {}).items() if name in SETTINGS}
     data_dir = Path(given.get("DATA_DIR", "instance")).absolute()
-    secret_key = _secret_key(given.get("SECRET_KEY"))
+    # What `perennial serve` keeps beside the data holds for every other command on the same data too.
+    secret_key = _secret_key(given.get("SECRET_KEY") or _kept(data_dir / kept.SECRET_KEY))
     base_url = _base_url(given.get("BASE_URL", "http://127.0.0.1:8000"))
     return Settings(
         data_dir=data_dir,
@@ -141,7 +143,7 @@ def read_settings(environ: Mapping[str, str], overrides: Mapping[str, Any] | Non
         secret_key=secret_key,
         encryption_keys=_encryption_keys(given.get("ENCRYPTION_KEYS"), secret_key),
         queue_url=_queue_url(given.get("QUEUE_URL"), data_dir),
-        mock_url=_mock_url(given.get("MOCK_URL")),
+        mock_url=_mock_url(given.get("MOCK_URL") or _kept(data_dir / kept.MOCK_URL)),
         mock_key=given.get("MOCK_KEY", DEMO_API_KEY),
         mail=_mail(given.get("MAIL_URL", "none")),
         mail_from=_mail_from(given.get("MAIL_FROM"), base_url),
@@ -175,6 +177,13 @@ def _refuse_misspelt(environ: Mapping[str, str]) -> None:
             meant = difflib.get_close_matches(name, known, n=1, cutoff=0.85)
             if meant:
                 raise ConfigurationError(f"{name} is not a setting; {meant[0]} is.")
+
+
+def _kept(path: Path) -> str | None:
+    try:
+        return path.read_text().strip() or None
+    except OSError:
+        return None
 
 
 def _secret_key(given: str | None) -> str:

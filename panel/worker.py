@@ -22,6 +22,7 @@ from sqlalchemy.orm import Session
 from panel import journal
 from panel.billing.calendar import seller_of
 from panel.clock import RUN_HOUR
+from panel.records import Seller
 from panel.renewals.card_changes import forget_removed
 from panel.renewals.charging import charge_due
 from panel.renewals.extension import extend_paid
@@ -65,6 +66,8 @@ class Schedule:
 
     def _charge_asked(self) -> None:
         parts = self._parts
+        if not self._is_set_up():
+            return
         charge_due(
             parts.database,
             parts.processors,
@@ -83,6 +86,8 @@ class Schedule:
     def _sweep(self) -> None:
         """Looks up what is in doubt, takes over what a dead worker left, and makes up for lost nudges."""
         parts = self._parts
+        if not self._is_set_up():
+            return
         recover(
             parts.database,
             parts.processors,
@@ -96,6 +101,8 @@ class Schedule:
     def _renewal_run(self) -> None:
         """Every hour from six in the seller's morning: what an earlier run could not do, a later one does."""
         parts = self._parts
+        if not self._is_set_up():
+            return
         with parts.database.read() as session:
             zone = seller_of(session).zone
         if _local(parts.clock.now(), zone).time() >= RUN_HOUR:
@@ -115,6 +122,11 @@ class Schedule:
         parts = self._parts
         journal.seal(parts.database)
         forget_removed(parts.database, parts.processors, now=parts.clock.now())
+
+    def _is_set_up(self) -> bool:
+        """Without a seller there is nobody in whose name anything could be done."""
+        with self._parts.database.read() as session:
+            return session.get(Seller, 1) is not None
 
     @property
     def _parts(self) -> Parts:

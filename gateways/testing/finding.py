@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from gateways.contract import Gateway
-from gateways.loading import load
+from gateways.loading import Loaded, load
 from gateways.testing.conformance import Conformance
 
 _SHIPPED: Final = "gateways.testing.fakes"
@@ -30,7 +30,7 @@ def conformance_of(name: str, folder: Path) -> Conformance:
         found = _conformance_in(module, folder)
         if found is not None:
             return found
-    raise NoConformance(_complaint(name, gateway, sorted(loaded.gateways)))
+    raise NoConformance(_complaint(name, gateway, loaded))
 
 
 def _modules_of(gateway: type[Gateway]) -> Iterator[str]:
@@ -68,14 +68,15 @@ def _has_spec(module: str) -> bool:
         return False
 
 
-def _complaint(name: str, gateway: type[Gateway] | None, known: list[str]) -> str:
+def _complaint(name: str, gateway: type[Gateway] | None, loaded: Loaded) -> str:
     if gateway is not None:
         package = gateway.__module__.partition(".")[0]
         return (
             f"the gateway {name} is loaded, but neither {gateway.__module__} nor {package}.conformance has a "
             "`conformance = Conformance(...)` (see gateways.testing.conformance)"
         )
+    aside = "".join(f"; set aside: {item.name}, {item.error}" for item in loaded.quarantined)
     return (
-        f"{name} is neither the id of a loaded gateway ({', '.join(known)}) nor a module with a "
-        "`conformance = Conformance(...)` (see gateways.testing.conformance)"
+        f"{name} is neither the id of a loaded gateway ({', '.join(sorted(loaded.gateways))}) nor a module "
+        f"with a `conformance = Conformance(...)` (see gateways.testing.conformance){aside}"
     )

@@ -63,9 +63,9 @@ class Tally:
         """The report at the end of a run."""
         for group, counter in self.by_group().items():
             asked = counter[Verdict.PASSED] + counter[Verdict.FAILED]
-            parts = [f"{counter[Verdict.PASSED]:>3} of {asked}"]
+            parts = [f"{counter[Verdict.PASSED]:>3} of {asked}"] if asked else []
             parts += [f"{counter[kind]} {kind}" for kind in list(Verdict)[1:] if counter[kind]]
-            yield f"  {group:<14}{', '.join(parts)}"
+            yield f"  {group:<14}{', '.join(parts):>8}"
         for check, reason in self.reasons.items():
             yield f"  not offered: {check} ({reason})"
         yield f"  {self.summary()} in {self.seconds:.1f} s"

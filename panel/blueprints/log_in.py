@@ -35,6 +35,7 @@ LIMITS = {
 LIMIT_FOR_ADDRESS = "60 per minute; 1000 per day"
 
 MESSAGES = {
+    "API_ERROR": (N_("The form was damaged on its way; open the page again."), "error"),
     "ANONYMOUS_USER_REQUIRED": (N_("You are logged in already."), "info"),
     "EMAIL_NOT_PROVIDED": (N_("Enter your e-mail address."), "error"),
     "GENERIC_AUTHN_FAILED": (N_("E-mail address and password don't match, or may not log in."), "error"),
@@ -49,6 +50,7 @@ MESSAGES = {
     "INVALID_EMAIL_ADDRESS": (N_("This is not an e-mail address."), "error"),
     "INVALID_PASSWORD": (N_("This is not your password."), "error"),
     "INVALID_RECOVERY_CODE": (N_("This recovery code isn't right, or was used before."), "error"),
+    "INVALID_REDIRECT": (N_("After logging in you can only go on to a page of this panel."), "error"),
     "INVALID_RESET_PASSWORD_TOKEN": (N_("This link isn't good any more. Ask for a new one."), "error"),
     "NO_RECOVERY_CODES_SETUP": (N_("There are no recovery codes yet."), "info"),
     "PASSWORD_CHANGE": (N_("Your password was changed, and every other log-in of yours ended."), "success"),

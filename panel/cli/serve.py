@@ -26,6 +26,7 @@ from flask import Flask
 from flask.cli import ScriptInfo
 from gunicorn.app.base import BaseApplication
 
+from panel import data_dir as kept
 from panel.database import db
 from panel.demo.logins import DEMO_LOGINS
 from panel.records import Account, User
@@ -178,13 +179,14 @@ def _prepare_environment(demo: bool, mock_port: int) -> Path:
         data.mkdir(parents=True, exist_ok=True, mode=0o700)
         os.environ["PERENNIAL_DATA_DIR"] = str(data)
         if demo or _on_sqlite():
-            _default("PERENNIAL_SECRET_KEY", lambda: _kept_secret_key(data / "secret-key"))
+            _default("PERENNIAL_SECRET_KEY", lambda: _kept_secret_key(data / kept.SECRET_KEY))
     except OSError as problem:
         raise click.ClickException(
             f"PERENNIAL_DATA_DIR {data} can't be used: {problem.strerror}."
         ) from problem
     if demo:
         _default("PERENNIAL_MOCK_URL", lambda: f"http://127.0.0.1:{mock_port}")
+        (data / kept.MOCK_URL).write_text(os.environ["PERENNIAL_MOCK_URL"] + "\n")
     return data
 
 

@@ -159,7 +159,7 @@ def _billed(session: Session, domain_ids: list[int]) -> dict[int, Proforma]:
         .join(Proforma, Proforma.id == ProformaLine.proforma_id)
         .where(Term.live, Term.domain_id.in_(domain_ids), Proforma.status == ProformaStatus.OPEN)
     )
-    return dict(rows.tuples().all())
+    return dict(rows.all())
 
 
 _BY_STATUS = {

@@ -64,7 +64,8 @@ def new_window(browser: Browser) -> Iterator[NewWindow]:
     yield make
     for window in windows:
         window.context.close()
-    assert [fault for window in windows for fault in window.faults] == []
+    faults = [fault for window in windows for fault in window.faults]
+    assert not faults, "\n".join(faults)
 
 
 @pytest.fixture(scope="session")

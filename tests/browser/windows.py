@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from pathlib import Path
 
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Response
@@ -15,8 +14,10 @@ WIDE = (1280, 900)
 NARROW = (390, 844)
 SCREENSHOTS = Path(__file__).parents[2] / "screenshots"
 
-# A refused form is answered with 422, or 409 where something changed meanwhile: no fault, but Chromium says it loudly.
-_REFUSED_FORM = re.compile(r"Failed to load resource: .* status of (409|422)\b")
+# A refused form is answered with 422: no fault, but Chromium and htmx both say it loudly.
+_REFUSED_FORM = re.compile(
+    r"Failed to load resource: .* status of 422\b|Response Status Error Code 422 from "
+)
 _TELL_VIOLATIONS = """
 document.addEventListener("securitypolicyviolation", (event) =>
   console.error(`policy: ${event.violatedDirective} forbids ${event.blockedURI} ${event.sample}`));
@@ -67,14 +68,7 @@ def shoot(page: Page, name: str) -> None:
     here = page.viewport_size
     for width, height in (WIDE, NARROW):
         page.set_viewport_size({"width": width, "height": height})
-        page.screenshot(path=SCREENSHOTS / f"{name}-{width}.png", full_page=True)
+        # Hiding the caret would leave empty style attributes behind, and htmx, copying them, offend against the policy.
+        page.screenshot(path=SCREENSHOTS / f"{name}-{width}.png", full_page=True, caret="initial")
     if here:
         page.set_viewport_size(here)
-
-
-def addresses(page: Page, selector: str) -> Iterator[str]:
-    """The paths of the links that the selector finds, each once."""
-    found: list[str] = page.locator(selector).evaluate_all(
-        "links => links.map(link => link.pathname + link.search)"
-    )
-    yield from dict.fromkeys(found)

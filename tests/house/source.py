@@ -66,6 +66,18 @@ def definition(path: Path, name: str) -> Definition | None:
     return found
 
 
+def defines(path: Path, name: str) -> bool:
+    """Whether a file defines this function, class or constant."""
+    constants = {
+        target.id
+        for node in tree_of(path).body
+        if isinstance(node, ast.Assign | ast.AnnAssign)
+        for target in (node.targets if isinstance(node, ast.Assign) else [node.target])
+        if isinstance(target, ast.Name)
+    }
+    return name in constants or definition(path, name) is not None
+
+
 def reach(path: Path, name: str) -> Iterator[ast.AST]:
     """Every node of a function, and of the functions of its own file that it comes to, one from another."""
     waiting, seen = [name], {name}

@@ -26,6 +26,7 @@ HOUSE = {
     "panel.errors": Room(2),
     "panel.clock": Room(2),
     "panel.failpoints": Room(2),
+    "panel.data_dir": Room(2),
     "panel.database": Room(2),
     "panel.records": Room(2, visits=("panel.database",)),
     "panel.journal": Room(2, visits=("panel.database", "panel.records")),

@@ -19,7 +19,7 @@ import pytest
 from panel.cli import COMMANDS, cli
 from panel.config import PREFIX, SETTINGS
 from tests.house.documents import DOCUMENTS, README, Step, calls, code_of, links, section, steps, text_of
-from tests.house.source import ROOT, definition, modules, reach
+from tests.house.source import ROOT, defines, modules, reach
 
 WALK = section(README, "## The walk")
 every_document = pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
@@ -93,6 +93,10 @@ def _says(node: ast.AST, above: Step, below: Step) -> bool:
     assert below.name is not None
     owner, _, last = below.name.rpartition(".")
     names = vars(_module(above.path))
+    if isinstance(node, ast.Constant):
+        # The address of another page: of this blueprint, or of any.
+        own = above.path == below.path and node.value == f".{last}"
+        return own or node.value == f"{below.path.stem}.{last}"
     if isinstance(node, ast.Name):
         # Under its own name, or another that it was imported by.
         return not owner and _is(names.get(node.id), last, below.path)
@@ -126,7 +130,7 @@ def test_every_link_leads_to_a_file_and_to_what_it_defines(document: Path) -> No
         path = (document.parent / target).resolve()
         if not path.exists():
             wrong.append(f"{target} is not there")
-        elif name and path.suffix == ".py" and definition(path, name) is None:
+        elif name and path.suffix == ".py" and not defines(path, name):
             wrong.append(f"{target} has no {name}")
     assert not wrong, "\n".join(wrong)
 

@@ -50,6 +50,7 @@ def many_threads_share_one_instance(bench: Bench) -> None:
     requests = [
         bench.request(amount=bench.amount(at_least=2000 + 10 * number)) for number in range(4 * _ROUNDS)
     ]
+    bench.processor.slow_down(0.02)  # so that their calls overlap
     with ThreadPoolExecutor(8) as pool:
         results = list(pool.map(lambda request: gateway.charge(bench.context(), request), requests))
     for request, result in zip(requests, results, strict=True):

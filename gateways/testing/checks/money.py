@@ -111,10 +111,11 @@ def _expect_on_the_wire(bench: Bench, request: ChargeRequest, writes: list[Sent]
     expect(
         bool(writes), "no request went through ctx.http: send every request with the session of its context"
     )
+    wanted = " or ".join(dict.fromkeys((f"{major.scaleb(exponent):f}", f"{major:.{exponent}f}")))
+    seen = ", ".join(numbers) or "the numbers (there is none)"
     expect(
         any(_is(number, major, exponent) for number in numbers),
-        f"{amount} went out as none of {', '.join(numbers) or 'the numbers (there is none)'}; expected "
-        f"{major.scaleb(exponent):f} or {major:.{exponent}f}",
+        f"{amount} went out as none of {seen}; expected {wanted}",
     )
 
 

@@ -74,7 +74,7 @@ def a_missing_or_malformed_signature_is_refused(bench: Bench) -> None:
     right = _headers(bench, body)
     expect(_refused(bench.hear(body, {})), "without its signature it was not refused")
     for name, value in right.items():
-        for wrong in ("", "garbage", "t=1", "v1=" + "0" * 64, value[:-4], value.replace("=", ""), "é" * 5000):
+        for wrong in ("", "garbage", "t=1", "v1=" + "0" * 64, value[:-4], value[4:], "é" * 5000):
             heard = bench.hear(body, {**right, name: wrong})
             expect(_refused(heard), f"with {name}: {wrong[:40]!r} it was {_said(heard)}")
 

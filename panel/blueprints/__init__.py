@@ -1,0 +1,1 @@
+"""HTTP in, HTML out: a view reads a form, says one verb and renders one template."""
