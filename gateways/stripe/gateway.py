@@ -41,7 +41,7 @@ from gateways.contract import (
 )
 from gateways.errors import Ambiguous, NotSent, Rejected, Unreachable
 from gateways.hookspecs import hookimpl
-from gateways.reading import Shown, optional_part, optional_text, segment, text, web_address
+from gateways.reading import Shown, is_ref, optional_part, optional_text, segment, text, web_address
 from gateways.secret import Secret
 from gateways.setting_fields import problems_in
 from gateways.stripe import listing, refunds, time_slices, webhooks
@@ -178,6 +178,8 @@ class StripeGateway(Gateway):
         try:
             created, _ = self._create(ctx, request)
             ref = text(created, "id")
+            if not is_ref(ref):
+                raise Ambiguous("the answer's id has characters that no id has")
             known = already_known(created, request)
             if known is not None:
                 return known
@@ -307,7 +309,7 @@ class StripeGateway(Gateway):
         stripe = self._calls(ctx)
         return stripe.asked(
             lambda: stripe.v1.payment_intents.confirm(
-                segment(ref, "PaymentIntent"),
+                ref,
                 {"off_session": True},
                 {"idempotency_key": f"{request.idempotency_key}:confirm"},
             )

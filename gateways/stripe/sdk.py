@@ -88,6 +88,5 @@ def _refusal(error: stripe.StripeError, secrets: list[Secret]) -> Refusal | Ambi
         return Ambiguous(f"HTTP status {status} without a readable error")
     said = told.get("message")
     message = redact(said, secrets) if isinstance(said, str) else f"HTTP status {status}"
-    if told.get("type") == "idempotency_error" or told.get("code") == "idempotency_key_in_use":
-        return Ambiguous(f"the key was used otherwise before: {message}")
-    return Refusal(message[:500], http_status=status, error=told, request_id=error.request_id)
+    shown = {**told, "message": message}
+    return Refusal(message[:500], http_status=status, error=shown, request_id=error.request_id)

@@ -35,8 +35,8 @@ LIMITS = {
 LIMIT_FOR_ADDRESS = "60 per minute; 1000 per day"
 
 MESSAGES = {
-    "API_ERROR": (N_("The form was damaged on its way; open the page again."), "error"),
     "ANONYMOUS_USER_REQUIRED": (N_("You are logged in already."), "info"),
+    "API_ERROR": (N_("The form was damaged on its way; open the page again."), "error"),
     "EMAIL_NOT_PROVIDED": (N_("Enter your e-mail address."), "error"),
     "GENERIC_AUTHN_FAILED": (N_("E-mail address and password don't match, or may not log in."), "error"),
     "GENERIC_RECOVERY": (

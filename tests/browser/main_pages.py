@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable
+
 from playwright.sync_api import Page, expect
 
 MENU = "nav[aria-label='Main menu'] a"
@@ -29,9 +32,14 @@ def client_pages(page: Page) -> list[str]:
 def below(page: Page) -> list[str]:
     """What the menu of the page that is open leads to, the first row of each list, and the forms there."""
     lists = addresses(page, MENU)
-    rows = [row for path in lists for row in leads_to(page, path, FIRST_ROW)]
-    forms = [form for path in (*lists, *rows) for form in leads_to(page, path, FORMS)]
-    return [*dict.fromkeys((*lists, *rows, *forms))]
+    rows = [row for path in one_of_each(lists) for row in leads_to(page, path, FIRST_ROW)]
+    forms = [form for path in one_of_each((*lists, *rows)) for form in leads_to(page, path, FORMS)]
+    return one_of_each((*lists, *rows, *forms))
+
+
+def one_of_each(paths: Iterable[str]) -> list[str]:
+    """The first of those that differ in ids and queries alone: the same template."""
+    return [*{re.sub(r"[0-9]+|\?.*", "#", path): path for path in reversed([*paths])}.values()][::-1]
 
 
 def leads_to(page: Page, path: str, selector: str) -> list[str]:
@@ -40,7 +48,7 @@ def leads_to(page: Page, path: str, selector: str) -> list[str]:
 
 
 def open_page(page: Page, path: str) -> None:
-    page.goto(path, wait_until="domcontentloaded")
+    page.goto(path)
     expect(page.locator("h1").first).to_be_visible()
 
 

@@ -14,10 +14,10 @@ WIDE = (1280, 900)
 NARROW = (390, 844)
 SCREENSHOTS = Path(__file__).parents[2] / "screenshots"
 
-# A refused form is answered with 422: no fault, but Chromium and htmx both say it loudly.
-_REFUSED_FORM = re.compile(
-    r"Failed to load resource: .* status of 422\b|Response Status Error Code 422 from "
-)
+# Chromium and htmx both say loudly what was answered; that is judged by its status, below.
+_ANSWER = re.compile(r"Failed to load resource: the server responded|Response Status Error Code")
+# A form that was refused is a page like any other.
+REFUSED = 422
 _TELL_VIOLATIONS = """
 document.addEventListener("securitypolicyviolation", (event) =>
   console.error(`policy: ${event.violatedDirective} forbids ${event.blockedURI} ${event.sample}`));
@@ -26,7 +26,7 @@ document.addEventListener("securitypolicyviolation", (event) =>
 
 class Window:
     """One person's cookies and pages. `faults` are the console's errors, uncaught exceptions, violations of the
-    content security policy and answers of 500 and above."""
+    content security policy, files and fragments that weren't there, and answers of 500 and above."""
 
     def __init__(self, browser: Browser, address: str, *, width: tuple[int, int] = WIDE):
         self.context: BrowserContext = browser.new_context(
@@ -44,12 +44,13 @@ class Window:
         self.page: Page = self.context.new_page()
 
     def _said(self, message: ConsoleMessage) -> None:
-        if message.type == "error" and not _REFUSED_FORM.match(message.text):
+        if message.type == "error" and not _ANSWER.match(message.text):
             where = message.page.url if message.page else "a page that is gone"
             self.faults.append(f"{where}: {message.text}")
 
     def _answered(self, response: Response) -> None:
-        if response.status >= 500:
+        is_page = response.request.resource_type == "document" and response.status < 500
+        if response.status >= 400 and response.status != REFUSED and not is_page:
             self.faults.append(f"{response.url} answered {response.status}")
 
 

@@ -55,7 +55,7 @@ def processor(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningProce
 
 
 @pytest.fixture
-def context() -> Iterator[Context]:
+def call_context() -> Iterator[Context]:
     with make_session() as http:
         yield Context(http=http, deadline=Deadline.after(10), now=NOW)
 
@@ -78,36 +78,36 @@ def test_it_is_short(source: str) -> None:
 
 
 def test_it_charges_and_finds_the_charge_again(
-    plugin: type[Gateway], processor: RunningProcessor, context: Context
+    plugin: type[Gateway], processor: RunningProcessor, call_context: Context
 ) -> None:
     gateway = account(plugin, processor.url, processor.api_key)
-    assert gateway.check_settings(context) == []
-    charged = calling.charge(gateway, context, request("key-of-the-readme"))
+    assert gateway.check_settings(call_context) == []
+    charged = calling.charge(gateway, call_context, request("key-of-the-readme"))
     assert (charged.status, charged.amount) == (Status.SUCCEEDED, Money(1490, "EUR"))
-    assert calling.charge(gateway, context, request("key-of-the-readme")).ref == charged.ref
+    assert calling.charge(gateway, call_context, request("key-of-the-readme")).ref == charged.ref
     assert len([item for item in processor.ledger() if item["key"] == "key-of-the-readme"]) == 1
-    found = calling.find_charge(gateway, context, "key-of-the-readme", "cus_1", NOW, Money(1490, "EUR"))
+    found = calling.find_charge(gateway, call_context, "key-of-the-readme", "cus_1", NOW, Money(1490, "EUR"))
     assert found.answer is LookupAnswer.YES
-    assert found.result == calling.get_charge(gateway, context, charged.ref or "", Money(1490, "EUR"))
-    absent = calling.find_charge(gateway, context, "never-sent", "cus_1", NOW, Money(1490, "EUR"))
+    assert found.result == calling.get_charge(gateway, call_context, charged.ref or "", Money(1490, "EUR"))
+    absent = calling.find_charge(gateway, call_context, "never-sent", "cus_1", NOW, Money(1490, "EUR"))
     assert absent.answer is LookupAnswer.NO
 
 
 def test_a_decline_is_one_and_a_wrong_key_is_none(
-    plugin: type[Gateway], processor: RunningProcessor, context: Context
+    plugin: type[Gateway], processor: RunningProcessor, call_context: Context
 ) -> None:
     gateway = account(plugin, processor.url, processor.api_key)
-    declined = calling.charge(gateway, context, request("declined", "insufficient_funds"))
+    declined = calling.charge(gateway, call_context, request("declined", "insufficient_funds"))
     assert declined.status is Status.DECLINED
     assert declined.decline is not None
     assert declined.decline.kind is DeclineKind.RETRYABLE
-    refused = calling.charge(account(plugin, processor.url, "another"), context, request("refused"))
+    refused = calling.charge(account(plugin, processor.url, "another"), call_context, request("refused"))
     assert refused.status is Status.UNKNOWN
 
 
-def test_where_nobody_listens_nothing_was_sent(plugin: type[Gateway], context: Context) -> None:
+def test_where_nobody_listens_nothing_was_sent(plugin: type[Gateway], call_context: Context) -> None:
     gateway = account(plugin, "http://127.0.0.1:9", "key")
-    assert calling.charge(gateway, context, request("nobody")).status is Status.NOT_SUBMITTED
+    assert calling.charge(gateway, call_context, request("nobody")).status is Status.NOT_SUBMITTED
 
 
 def test_the_folder_is_one_that_loads() -> None:

@@ -16,6 +16,7 @@ from types import FunctionType, ModuleType
 import click
 import pytest
 
+from gateways.loading import load
 from panel.cli import COMMANDS, cli
 from panel.config import PREFIX, SETTINGS
 from tests.house.documents import DOCUMENTS, README, Step, calls, code_of, links, section, steps, text_of
@@ -190,6 +191,15 @@ def test_the_mock_processor_takes_the_options_that_are_said() -> None:
         check=True,
     )
     assert all(option in answer.stdout for option in re.findall(r"--[a-z]+", line))
+
+
+@every_document
+def test_the_conformance_checks_are_run_as_is_said(document: Path) -> None:
+    options = text_of(ROOT / "gateways/testing/plugin.py")
+    known = {"NAME", *load(None, entry_points=False).gateways}
+    for option, name in re.findall(r"^pytest (--\S+) (\S+)$", "\n".join(code_of(document)), re.M):
+        assert f'"{option}"' in options
+        assert name in known
 
 
 # Settings and versions

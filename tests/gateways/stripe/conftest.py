@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from typing import Any
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, unquote
 
 import pytest
 import requests
@@ -110,4 +110,4 @@ def form_of(call: responses.Call) -> dict[str, str]:
 
 
 def sent(mock: responses.RequestsMock) -> list[str]:
-    return [f"{call.request.method} {call.request.path_url}" for call in mock.calls]
+    return [f"{call.request.method} {unquote(call.request.path_url)}" for call in mock.calls]

@@ -88,7 +88,10 @@ def test_a_look_up_that_fails_cannot_tell(gateway, ctx, stripe_api, status, body
         (intent(status="canceled"), Status.DECLINED),
         (card_error(decline_code="lost_card")["error"]["payment_intent"], Status.DECLINED),
         (card_error(code="authentication_required")["error"]["payment_intent"], Status.ACTION_REQUIRED),
-        (card_error(code="payment_intent_authentication_failure")["error"]["payment_intent"], Status.DECLINED),
+        (
+            card_error(code="payment_intent_authentication_failure")["error"]["payment_intent"],
+            Status.DECLINED,
+        ),
         (paid(latest_charge=CHARGE), Status.SUCCEEDED),
         (paid(id="pi_2"), Status.UNKNOWN),
     ],
@@ -134,7 +137,7 @@ def test_the_list_is_walked_by_slices_of_time_from_its_oldest_end(gateway, ctx, 
     second = gateway.list_charges(ctx, since, until, first.next_cursor)
     assert [charge.ref for charge in second.charges] == ["pi_9"]
     assert second.next_cursor is None
-    spans = [path.replace("%5B", "[").split("&expand")[0].partition("?")[2] for path in sent(stripe_api)]
+    spans = [path.split("&expand")[0].partition("?")[2] for path in sent(stripe_api)]
     assert spans == [
         f"created[gte]={CREATED}&created[lt]={CREATED + 64}&limit=50",
         f"created[gte]={CREATED}&created[lt]={CREATED + 16}&limit=50",
@@ -160,7 +163,9 @@ def test_the_list_raises_rather_than_be_a_part(gateway, ctx, stripe_api):
 def test_cancelling_answers_with_the_state_afterwards(gateway, ctx, stripe_api):
     stripe_api.post(f"{ONE}/cancel", json=intent(status="canceled"))
     assert gateway.cancel_charge(ctx, "pi_1").status is Status.DECLINED
-    stripe_api.replace("POST", f"{ONE}/cancel", json=error(code="payment_intent_unexpected_state"), status=400)
+    stripe_api.replace(
+        "POST", f"{ONE}/cancel", json=error(code="payment_intent_unexpected_state"), status=400
+    )
     stripe_api.get(ONE, json=paid(latest_charge=CHARGE))
     assert gateway.cancel_charge(ctx, "pi_1").status is Status.SUCCEEDED
     stripe_api.replace("POST", f"{ONE}/cancel", status=500)
