@@ -47,7 +47,10 @@ def add(session: Session, *, account_id: int, values: ContactValues, actor: str,
     """
     wanted = checked(values)
     # Locked, so that two forms at the same time don't both find nothing.
-    if session.scalar(sa.select(Account.id).where(Account.id == account_id).with_for_update()) is None:
+    if (
+        session.scalar(sa.select(Account.id).where(Account.id == account_id).with_for_update(key_share=True))
+        is None
+    ):
         raise NotThere
     present = session.scalars(
         sa.select(Contact).where(Contact.account_id == account_id, Contact.removed_at.is_(None))

@@ -351,7 +351,10 @@ def generate(
     The same `request_key` again answers with the same proformas. Refused when nothing can be renewed, Conflict when
     something changed since the plan was shown.
     """
-    if session.scalar(sa.select(Account.id).where(Account.id == account_id).with_for_update()) is None:
+    if (
+        session.scalar(sa.select(Account.id).where(Account.id == account_id).with_for_update(key_share=True))
+        is None
+    ):
         raise NotThere
     done = session.scalar(
         sa.select(Action).where(Action.request_key == request_key, Action.account_id == account_id)

@@ -12,7 +12,12 @@ from panel.records import PriceKind, TldPrice
 def price_list(session: Session, currency: str, kind: PriceKind = PriceKind.RENEWAL) -> dict[str, Money]:
     """The price of one year (or one fee) for each TLD that has one in `currency`."""
     rows = session.execute(
-        sa.select(TldPrice.tld, TldPrice.minor).where(TldPrice.currency == currency, TldPrice.kind == kind)
+        sa.select(TldPrice.tld, TldPrice.minor).where(
+            # Nothing can be charged or invoiced at nothing: a price of zero is a price that is missing.
+            TldPrice.currency == currency,
+            TldPrice.kind == kind,
+            TldPrice.minor > 0,
+        )
     )
     return {tld: Money(minor, currency) for tld, minor in rows}
 

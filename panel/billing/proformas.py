@@ -172,7 +172,7 @@ def lock_open(session: Session, account_id: int, proforma_id: int) -> Proforma:
     proforma = session.scalar(
         sa.select(Proforma)
         .where(Proforma.id == proforma_id, Proforma.account_id == account_id)
-        .with_for_update(of=Proforma)
+        .with_for_update(of=Proforma, key_share=True)
     )
     if proforma is None:
         raise NotThere
@@ -184,17 +184,19 @@ def lock_open(session: Session, account_id: int, proforma_id: int) -> Proforma:
 
 
 def open_attempt(session: Session, proforma_id: int) -> Attempt | None:
-    """The one attempt of a proforma that isn't final, if any."""
+    """The one attempt of a proforma that isn't final, if any, locked for the transaction."""
     return session.scalar(
-        sa.select(Attempt).where(
+        sa.select(Attempt)
+        .where(
             Attempt.proforma_id == proforma_id,
             Attempt.status.in_([*IN_DOUBT, AttemptStatus.INTENDED]),
         )
+        .with_for_update(of=Attempt, key_share=True)
     )
 
 
 def refuse_while_charging(session: Session, proforma: Proforma) -> None:
-    """Refuses what would pay or change a proforma while a charge of it may still move money."""
+    """Refuses what would pay or change a proforma while a charge of it is wanted, or may still move money."""
     if open_attempt(session, proforma.id) is not None:
         raise Conflict(
             N_("A card charge of proforma %(number)s is under way; try again when its outcome is known."),
@@ -202,11 +204,31 @@ def refuse_while_charging(session: Session, proforma: Proforma) -> None:
         )
 
 
+def give_up_intent(session: Session, proforma: Proforma, *, now: datetime, actor: str) -> None:
+    """Gives up a charge that somebody asked for and nobody has sent yet: what is asked for now is the later wish."""
+    attempt = open_attempt(session, proforma.id)
+    if attempt is None or attempt.status is not AttemptStatus.INTENDED:
+        return
+    attempt.status = AttemptStatus.ABANDONED
+    attempt.finished_at = now
+    attempt.message = "given up before it was sent"
+    journal.write(
+        session,
+        now=now,
+        actor=actor,
+        kind="charge.abandoned",
+        subject=f"attempt:{attempt.id}",
+        account_id=proforma.account_id,
+    )
+    session.flush()
+
+
 def cancel(
     session: Session, *, account_id: int, proforma_id: int, skip_term: bool, actor: str, now: datetime
 ) -> Proforma:
     """Cancels an open proforma and frees its terms: not billed again with `skip_term`, else by the next run."""
     proforma = lock_open(session, account_id, proforma_id)
+    give_up_intent(session, proforma, now=now, actor=actor)
     refuse_while_charging(session, proforma)
     live = [line for line in proforma.lines if line.live]
     cancel_lines(session, live, skip_term=skip_term)

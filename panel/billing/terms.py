@@ -11,6 +11,9 @@ from sqlalchemy.orm import Session
 
 from panel.records import LineKind, ProformaLine, Term
 
+# A statement takes no more than 65,535 values on PostgreSQL.
+AT_ONCE = 10_000
+
 
 def add_years(day: date, years: int) -> date:
     """The same day `years` later; 29 February becomes 28."""
@@ -39,5 +42,7 @@ def claim(session: Session, lines: Mapping[int, Mapping[str, Any]]) -> None:
 
 def release(session: Session, line_ids: list[int]) -> None:
     """Frees what these lines claimed, so that the terms can be billed again."""
-    session.execute(sa.update(Term).where(Term.line_id.in_(line_ids)).values(live=False))
-    session.execute(sa.update(ProformaLine).where(ProformaLine.id.in_(line_ids)).values(live=False))
+    for start in range(0, len(line_ids), AT_ONCE):
+        some = line_ids[start : start + AT_ONCE]
+        session.execute(sa.update(Term).where(Term.line_id.in_(some)).values(live=False))
+        session.execute(sa.update(ProformaLine).where(ProformaLine.id.in_(some)).values(live=False))

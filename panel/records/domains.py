@@ -162,6 +162,7 @@ class Recurrence(Model):
 
     contact: Mapped[Contact | None] = relationship()
     card: Mapped[Card | None] = relationship()
+    consent: Mapped[Consent | None] = relationship()
 
 
 class ActionKind(enum.StrEnum):

@@ -83,6 +83,8 @@ def revalidate(
         raise Refused(UNREACHABLE, field="card") from error
     with database.write() as session:
         stored = _locked(session, account_id, card_id)
+        if stored.status is CardStatus.REMOVED:
+            raise Conflict(N_("This card was removed already."))
         update_from(stored, instrument)
         if stored.status is not CardStatus.DECLINED:
             stored.status = _STATUSES[instrument.status]
@@ -209,7 +211,9 @@ def forget_removed(database: Database, processors: Processors, *, now: datetime)
 
 def _locked(session: Session, account_id: int, card_id: int) -> Card:
     card = session.scalar(
-        sa.select(Card).where(Card.id == card_id, Card.account_id == account_id).with_for_update(of=Card)
+        sa.select(Card)
+        .where(Card.id == card_id, Card.account_id == account_id)
+        .with_for_update(of=Card, key_share=True)
     )
     if card is None:
         raise NotThere

@@ -179,7 +179,7 @@ def _keep_card(
     update_from(card, instrument)
     card.status = CardStatus.VALIDATED
     card.validated_at = now
-    card.removed_at = None
+    card.removed_at = card.removed_from = card.forgotten_at = None
     card.is_default = card.is_default or not _has_default(session, card.account_id)
     session.flush()
     journal.write(

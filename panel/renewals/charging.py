@@ -28,22 +28,19 @@ from panel.records import (
     AttemptStatus,
     Card,
     CardStatus,
-    Domain,
-    DomainStatus,
     GatewayAccount,
-    LineKind,
     ManualReason,
     PaymentMethod,
     Proforma,
-    ProformaLine,
     ProformaStatus,
-    Recurrence,
-    RecurrenceState,
     Seller,
+    TaskKind,
 )
 from panel.renewals.crew import CHUNK, Crew, Done, Job, Note, pump
 from panel.renewals.processors import Processors
 from panel.renewals.settlement import settle
+from panel.renewals.staff_tasks import open_task
+from panel.renewals.standing import Standing, standing_of
 
 log = structlog.get_logger()
 
@@ -57,12 +54,14 @@ Settled = Callable[[Session, list[AttemptStatus]], None]
 
 @dataclass(frozen=True)
 class Sending:
-    """A committed attempt on its way: all that a thread needs, and until when (monotonic) it may be sent."""
+    """A committed attempt on its way: all that a thread needs, and until when it may be sent, by two clocks: one stands
+    still while the machine sleeps, the other can be set back."""
 
     attempt_id: int
     gateway: Gateway
     request: ChargeRequest
     sendable_until: float
+    sendable_until_real: datetime
 
 
 def charge_due(
@@ -100,9 +99,11 @@ def claim_chunk(
 ) -> list[Sending]:
     """Transaction A: writes attempts (or takes over intents) with key, frozen amount and lease, ready to be sent."""
     seller = seller_of(session)
-    attempts = _take_intents(session, now)
+    usable = processors.usable_accounts(session)
+    attempts = _take_intents(session, usable, now, actor)
     if due:
-        attempts += _attempt_due(session, seller, now, run_id, actor, CHUNK - len(attempts))
+        wanted = _Due(seller, day_in_zone(now, seller.zone), usable, processors, now, run_id, actor)
+        attempts += _attempt_due(session, wanted, CHUNK - len(attempts))
     session.flush()
     return [sending_of(session, processors, attempt) for attempt in attempts]
 
@@ -110,6 +111,7 @@ def claim_chunk(
 def sending_of(session: Session, processors: Processors, attempt: Attempt) -> Sending:
     """What a thread needs to send this attempt."""
     account = session.get_one(GatewayAccount, attempt.gateway_account_id)
+    left = LEASE - timedelta(seconds=2 * processors.call_seconds)
     return Sending(
         attempt_id=attempt.id,
         gateway=processors.gateway(account),
@@ -121,8 +123,8 @@ def sending_of(session: Session, processors: Processors, attempt: Attempt) -> Se
             description=attempt.proforma.number,
             metadata={"proforma": attempt.proforma.number},
         ),
-        sendable_until=time.monotonic()
-        + (LEASE - timedelta(seconds=2 * processors.call_seconds)).total_seconds(),
+        sendable_until=time.monotonic() + left.total_seconds(),
+        sendable_until_real=real_now() + left,
     )
 
 
@@ -132,18 +134,30 @@ def lease(attempt: Attempt) -> None:
     attempt.lease_until = real_now() + LEASE
 
 
-def _take_intents(session: Session, now: datetime) -> list[Attempt]:
+@dataclass(frozen=True)
+class _Due:
+    """What every attempt of one claim has in common."""
+
+    seller: Seller
+    today: date
+    usable_accounts: list[int]
+    processors: Processors
+    now: datetime
+    run_id: int | None
+    actor: str
+
+
+def _take_intents(session: Session, usable_accounts: list[int], now: datetime, actor: str) -> list[Attempt]:
     intents = session.scalars(
         sa.select(Attempt)
-        .join(Card, Card.id == Attempt.card_id)
-        .join(GatewayAccount, GatewayAccount.id == Attempt.gateway_account_id)
-        .where(Attempt.status == AttemptStatus.INTENDED, *_chargeable())
+        .where(Attempt.status == AttemptStatus.INTENDED, Attempt.gateway_account_id.in_(usable_accounts))
         .order_by(Attempt.id)
         .limit(CHUNK)
-        .with_for_update(of=Attempt, skip_locked=True)
+        .with_for_update(of=Attempt, skip_locked=True, key_share=True)
     ).all()
     started = []
     for attempt in intents:
+        _hold(session, attempt.card)
         if attempt.card.status is CardStatus.VALIDATED and attempt.proforma.status is ProformaStatus.OPEN:
             _start(attempt, now)
             started.append(attempt)
@@ -151,6 +165,14 @@ def _take_intents(session: Session, now: datetime) -> list[Attempt]:
             attempt.status = AttemptStatus.ABANDONED
             attempt.finished_at = now
             attempt.message = "the card was removed, or the proforma closed, before it was sent"
+            journal.write(
+                session,
+                now=now,
+                actor=actor,
+                kind="charge.abandoned",
+                subject=f"attempt:{attempt.id}",
+                account_id=attempt.proforma.account_id,
+            )
     return started
 
 
@@ -161,48 +183,47 @@ def _start(attempt: Attempt, now: datetime) -> None:
     lease(attempt)
 
 
-def _chargeable() -> list[sa.ColumnElement[bool]]:
-    return [GatewayAccount.enabled.is_(True), GatewayAccount.stopped_at.is_(None)]
+def _hold(session: Session, card: Card) -> None:
+    """Nobody removes the card between this look at it and the commit of the intent."""
+    session.refresh(card, with_for_update={"read": True})
 
 
-def _attempt_due(
-    session: Session, seller: Seller, now: datetime, run_id: int | None, actor: str, limit: int
-) -> list[Attempt]:
+def _attempt_due(session: Session, due: _Due, limit: int) -> list[Attempt]:
     """Attempts for due proformas. Those whose card can't be charged any more turn manual here, and are told."""
-    today = day_in_zone(now, seller.zone)
     attempts: list[Attempt] = []
     while len(attempts) < limit:
-        proformas = _lock_due(session, today, limit - len(attempts))
+        proformas = _lock_due(session, due, limit - len(attempts))
         if not proformas:
             break
         for proforma in proformas:
-            if attempt := _attempt(session, proforma, seller, now, today, run_id, actor):
+            if attempt := _attempt(session, proforma, due):
                 attempts.append(attempt)
         session.flush()
     return attempts
 
 
-def _lock_due(session: Session, today: date, limit: int) -> list[Proforma]:
+def _lock_due(session: Session, due: _Due, limit: int) -> list[Proforma]:
     blocking = sa.select(Attempt.id).where(
         Attempt.proforma_id == Proforma.id,
         sa.or_(
-            Attempt.status.in_(OPEN_STATUSES), Attempt.status == AttemptStatus.SUCCEEDED, Attempt.day == today
+            Attempt.status.in_(OPEN_STATUSES),
+            Attempt.status == AttemptStatus.SUCCEEDED,
+            Attempt.day == due.today,
         ),
     )
     ids = session.scalars(
         sa.select(Proforma.id)
         .join(Card, Card.id == Proforma.card_id)
-        .join(GatewayAccount, GatewayAccount.id == Card.gateway_account_id)
         .where(
             Proforma.status == ProformaStatus.OPEN,
             Proforma.method == PaymentMethod.CARD,
-            Proforma.next_charge_on <= today,
+            Proforma.next_charge_on <= due.today,
+            Card.gateway_account_id.in_(due.usable_accounts),
             ~blocking.exists(),
-            *_chargeable(),
         )
         .order_by(Proforma.id)
         .limit(limit)
-        .with_for_update(of=Proforma, skip_locked=True)
+        .with_for_update(of=Proforma, skip_locked=True, key_share=True)
     ).all()
     if not ids:
         return []
@@ -218,77 +239,47 @@ def _lock_due(session: Session, today: date, limit: int) -> list[Proforma]:
     )
 
 
-@dataclass(frozen=True)
-class _Standing:
-    """How the lines of a proforma stand now: which cards their domains' recurrences name (None: switched off), and
-    which lines are for domains that left, or run beyond the line's start already."""
-
-    cards: set[int | None]
-    gone: list[ProformaLine]
-
-
-def _standing(session: Session, proforma: Proforma) -> _Standing:
-    rows = session.execute(
-        sa.select(ProformaLine, Domain, Recurrence)
-        .join(Domain, Domain.id == ProformaLine.domain_id)
-        .outerjoin(
-            Recurrence,
-            sa.and_(
-                Recurrence.domain_id == Domain.id, Recurrence.current, Recurrence.state == RecurrenceState.ON
-            ),
-        )
-        .where(
-            ProformaLine.proforma_id == proforma.id, ProformaLine.live, ProformaLine.kind == LineKind.RENEWAL
-        )
-    ).all()
-    gone = [
-        line
-        for line, domain, _ in rows
-        if domain.status not in (DomainStatus.ACTIVE, DomainStatus.SUSPENDED)
-        or domain.expires_on > line.starts_on
-    ]
-    return _Standing(
-        cards={
-            recurrence.card_id if recurrence else None for line, _, recurrence in rows if line not in gone
-        },
-        gone=gone,
-    )
-
-
-def _attempt(
-    session: Session,
-    proforma: Proforma,
-    seller: Seller,
-    now: datetime,
-    day: date,
-    run_id: int | None,
-    actor: str,
-) -> Attempt | None:
+def _attempt(session: Session, proforma: Proforma, due: _Due) -> Attempt | None:
     """The attempt of today, or None when the proforma may not be charged (any more, or for now)."""
-    standing = _standing(session, proforma)
-    if standing.gone and drop_lines(session, proforma, standing.gone, now=now, actor=actor):
+    standing = standing_of(session, proforma)
+    if standing.gone and drop_lines(session, proforma, standing.gone, now=due.now, actor=due.actor):
         return None
-    card = _card_to_charge(session, proforma, standing, now, actor)
-    if card is None or card.status is not CardStatus.VALIDATED or not card.usable_on(day):
-        off = None in standing.cards
-        reason = ManualReason.NOT_RECURRING if off else ManualReason.CARD_UNUSABLE
-        turn_manual(session, proforma, reason, now=now, actor=actor)
+    card = _card_to_charge(session, proforma, standing, due)
+    reason = _reason_against(session, proforma, card, standing, due)
+    if card is None or reason is not None:
+        turn_manual(session, proforma, reason or ManualReason.CARD_UNUSABLE, now=due.now, actor=due.actor)
         return None
-    if (
-        declines_in_window(session, card.fingerprint, proforma.total_minor, proforma.currency, now)
-        >= MOST_DECLINES
-    ):
-        proforma.next_charge_on = next_retry(proforma.expires_on, seller, after=day)
+    declines = declines_in_window(session, card.fingerprint, proforma.total_minor, proforma.currency, due.now)
+    if card.gateway_account_id not in due.usable_accounts or declines >= MOST_DECLINES:
+        proforma.next_charge_on = next_retry(proforma.expires_on, due.seller, after=due.today)
         return None
-    attempt = new_attempt(proforma, card, day=day, now=now, run_id=run_id, user_id=None)
-    _start(attempt, now)
+    attempt = new_attempt(proforma, card, day=due.today, now=due.now, run_id=due.run_id, user_id=None)
+    _start(attempt, due.now)
     session.add(attempt)
     return attempt
 
 
-def _card_to_charge(
-    session: Session, proforma: Proforma, standing: _Standing, now: datetime, actor: str
-) -> Card | None:
+def _reason_against(
+    session: Session, proforma: Proforma, card: Card | None, standing: Standing, due: _Due
+) -> ManualReason | None:
+    """Why this proforma is paid by hand from now on; None when it may be charged to `card`."""
+    if None in standing.cards:
+        return ManualReason.NOT_RECURRING
+    if card is None:
+        return ManualReason.CARD_UNUSABLE
+    _hold(session, card)
+    if card.status is not CardStatus.VALIDATED or not card.usable_on(due.today):
+        return ManualReason.CARD_UNUSABLE
+    if not standing.covered:
+        return ManualReason.ABOVE_CEILING
+    can = due.processors.capabilities(card.gateway_account)
+    total = Money(proforma.total_minor, proforma.currency)
+    if total.minor <= 0 or (can is not None and can.amount_problem(total)):
+        return ManualReason.BELOW_MINIMUM
+    return None
+
+
+def _card_to_charge(session: Session, proforma: Proforma, standing: Standing, due: _Due) -> Card | None:
     """The card frozen at issue, while the consent for it stands; the one that replaced it, when all lines agree on it.
 
     Consent that was withdrawn, or given for another card, is no consent to charge the frozen one.
@@ -302,8 +293,8 @@ def _card_to_charge(
     proforma.card = card
     journal.write(
         session,
-        now=now,
-        actor=actor,
+        now=due.now,
+        actor=due.actor,
         kind="proforma.card_changed",
         subject=f"proforma:{proforma.id}",
         account_id=proforma.account_id,
@@ -381,7 +372,7 @@ def _job(crew: Crew, processors: Processors, clock: Clock, sending: Sending) -> 
 
 def send(crew: Crew, processors: Processors, clock: Clock, sending: Sending) -> ChargeResult:
     """The HTTP of one attempt, in a thread. Whatever a plugin does, the answer is a result."""
-    if time.monotonic() > sending.sendable_until:
+    if time.monotonic() > sending.sendable_until or real_now() > sending.sendable_until_real:
         # Somebody may have taken the attempt over already: this thread slept through its lease.
         return ChargeResult(status=Status.UNKNOWN, message="the lease ran out before it was sent")
     failpoint("charge.before_http")
@@ -411,9 +402,23 @@ def settle_results(
             try:
                 with session.begin_nested():
                     statuses.append(settle(session, item.tag, result, seller=seller, now=now, actor=actor))
-            except (SQLAlchemyError, LookupError, ValueError) as error:
+            except (SQLAlchemyError, LookupError, ValueError, TypeError) as error:
                 # It keeps its lease and its status: the sweep looks it up at the processor and settles it then.
                 log.error("charge.settle_failed", attempt=item.tag, error=repr(error)[:500])
+                _say_unbooked(session, item.tag, error, now)
         settled(session, statuses)
         failpoint("charge.before_settle_commit")
     failpoint("charge.after_settle_commit")
+
+
+def _say_unbooked(session: Session, attempt_id: int, error: Exception, now: datetime) -> None:
+    attempt = session.get_one(Attempt, attempt_id)
+    open_task(
+        session,
+        TaskKind.UNKNOWN_CHARGE,
+        f"attempt:{attempt_id}",
+        f"What became of {Money(attempt.minor, attempt.currency)} (key {attempt.key}) can't be booked:"
+        f" {type(error).__name__}. It is tried again at each sweep.",
+        account_id=attempt.proforma.account_id,
+        now=now,
+    )

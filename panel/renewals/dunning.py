@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 from panel.billing.calendar import day_in_zone, seller_of
 from panel.billing.proforma_mail import tell
 from panel.database import Database
-from panel.records import Proforma, ProformaStatus
+from panel.records import Domain, DomainStatus, LineKind, Proforma, ProformaLine, ProformaStatus
 
 AT_ONCE = 500
 
@@ -21,39 +21,42 @@ def remind(database: Database, *, now: datetime) -> int:
     while True:
         with database.write() as session:
             proformas = _due_for_reminder(session, now, after)
-            reminded += sum(_remind(session, proforma, now) for proforma in proformas)
+            reminded += sum(_remind(session, proforma, expires_on, now) for proforma, expires_on in proformas)
         if len(proformas) < AT_ONCE:
             return reminded
-        after = proformas[-1].id
+        after = proformas[-1][0].id
 
 
-def _due_for_reminder(session: Session, now: datetime, after: int) -> list[Proforma]:
+def _due_for_reminder(session: Session, now: datetime, after: int) -> list[tuple[Proforma, date]]:
+    """Open proformas with the next expiry among the domains that they are for."""
     seller = seller_of(session)
     today = day_in_zone(now, seller.zone)
     first_stage = max(seller.retry_days, default=0)
-    return list(
-        session.scalars(
-            sa.select(Proforma)
-            .where(
-                Proforma.status == ProformaStatus.OPEN,
-                Proforma.next_charge_on.is_(None),
-                Proforma.expires_on <= today + timedelta(days=first_stage),
-                Proforma.expires_on >= today,
-                Proforma.id > after,
-            )
-            .order_by(Proforma.id)
-            .limit(AT_ONCE)
+    rows = session.execute(
+        sa.select(Proforma, sa.func.min(ProformaLine.starts_on))
+        .join(ProformaLine, ProformaLine.proforma_id == Proforma.id)
+        .join(Domain, Domain.id == ProformaLine.domain_id)
+        .where(
+            Proforma.status == ProformaStatus.OPEN,
+            Proforma.next_charge_on.is_(None),
+            Proforma.id > after,
+            ProformaLine.live,
+            ProformaLine.kind == LineKind.RENEWAL,
+            Domain.status == DomainStatus.ACTIVE,
+            ProformaLine.starts_on.between(today, today + timedelta(days=first_stage)),
         )
+        .group_by(Proforma.id)
+        .order_by(Proforma.id)
+        .limit(AT_ONCE)
     )
+    return [(proforma, expires_on) for proforma, expires_on in rows]
 
 
-def _remind(session: Session, proforma: Proforma, now: datetime) -> bool:
+def _remind(session: Session, proforma: Proforma, expires_on: date, now: datetime) -> bool:
     seller = seller_of(session)
-    left = (proforma.expires_on - day_in_zone(now, seller.zone)).days
+    left = (expires_on - day_in_zone(now, seller.zone)).days
     stage = min((days for days in seller.retry_days if days >= left), default=left)
     # Who got the proforma itself yesterday needs no reminder of it today.
     if now - proforma.issued_at < timedelta(days=1):
         return False
-    return tell(
-        session, "reminder", proforma, period=f"{proforma.expires_on}-{stage}", now=now, days_left=left
-    )
+    return tell(session, "reminder", proforma, period=f"{expires_on}-{stage}", now=now, days_left=left)

@@ -58,11 +58,12 @@ def extend_paid(
 ) -> None:
     """Carries out every paid extension whose time has come; with `again` also those that wait for another try."""
     crew = Crew(concurrency)
-    tried: set[int] = set()
+    after = 0
 
     def claim() -> list[Job]:
+        nonlocal after
         with database.write() as session:
-            jobs = _claim_chunk(session, processors, clock, tried, again=again)
+            jobs, after = _claim_chunk(session, processors, clock, after, again=again)
             failpoint("extend.before_intent_commit")
         return jobs
 
@@ -95,8 +96,9 @@ def extend_paid(
 
 
 def _claim_chunk(
-    session: Session, processors: Processors, clock: Clock, tried: set[int], *, again: bool
-) -> list[Job]:
+    session: Session, processors: Processors, clock: Clock, after: int, *, again: bool
+) -> tuple[list[Job], int]:
+    """Jobs for the next extensions beyond id `after`, and the last id looked at."""
     now = clock.now()
     waiting = Extension.status.in_([ExtensionStatus.INTENDED, ExtensionStatus.UNKNOWN])
     ready = sa.and_(waiting, sa.true() if again else Extension.next_try_at <= now)
@@ -105,19 +107,19 @@ def _claim_chunk(
     while not jobs:
         rows = session.scalars(
             sa.select(Extension)
-            .where(sa.or_(ready, left_behind), Extension.id.not_in(tried) if tried else sa.true())
+            .where(sa.or_(ready, left_behind), Extension.id > after)
             .order_by(Extension.id)
             .limit(CHUNK)
-            .with_for_update(of=Extension, skip_locked=True)
+            .with_for_update(of=Extension, skip_locked=True, key_share=True)
         ).all()
         if not rows:
             break
-        tried.update(extension.id for extension in rows)
+        after = rows[-1].id
         jobs = [
             _start(processors, clock, extension) for extension in rows if _in_turn(session, extension, now)
         ]
         session.flush()
-    return jobs
+    return jobs, after
 
 
 def _start(processors: Processors, clock: Clock, extension: Extension) -> Job:
@@ -182,7 +184,7 @@ def settle_extension(
     extension = session.scalars(
         sa.select(Extension)
         .where(Extension.id == extension_id)
-        .with_for_update(of=Extension)
+        .with_for_update(of=Extension, key_share=True)
         .execution_options(populate_existing=True)
     ).one()
     if extension.status is not ExtensionStatus.SENDING:
@@ -198,6 +200,7 @@ def settle_extension(
             _later(session, extension, ExtensionStatus.INTENDED, now, at_once=True)
         case RenewStatus.REFUSED:
             _refuse(session, extension, f"{result.reason}: {result.message}", now)
+            _believe(session, extension, result, seller, now, actor)
         case RenewStatus.WORKLIST:
             _to_worklist(session, extension, now)
         case RenewStatus.NOT_SUBMITTED:
@@ -295,6 +298,26 @@ def _refuse(session: Session, extension: Extension, why: str, now: datetime) -> 
     )
 
 
+def _believe(
+    session: Session, extension: Extension, result: RenewResult, seller: Seller, now: datetime, actor: str
+) -> None:
+    """The registry knows best when a domain expires: the terms to come start from there."""
+    domain = extension.domain
+    if result.reason is not RefusalReason.EXPIRY_DIFFERS or result.new_expiry is None:
+        return
+    before = domain.expires_at
+    set_expiry(domain, result.new_expiry, seller, domain.terms)
+    journal.write(
+        session,
+        now=now,
+        actor=actor,
+        kind="domain.expiry_corrected",
+        subject=f"domain:{domain.id}",
+        account_id=domain.account_id,
+        data={"from": before.isoformat(), "to": result.new_expiry.isoformat()},
+    )
+
+
 def _later(
     session: Session, extension: Extension, status: ExtensionStatus, now: datetime, *, at_once: bool = False
 ) -> None:
@@ -330,7 +353,7 @@ def worklist_done(
 ) -> Extension:
     """A person renewed the domain at its registrar and read the new expiry there."""
     extension = session.scalars(
-        sa.select(Extension).where(Extension.id == extension_id).with_for_update(of=Extension)
+        sa.select(Extension).where(Extension.id == extension_id).with_for_update(of=Extension, key_share=True)
     ).one_or_none()
     if extension is None:
         raise NotThere

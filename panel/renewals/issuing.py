@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session, selectinload
 from gateways.money import Money
 from panel.billing import proformas
 from panel.billing.calendar import day_in_zone, seller_of, suspends_at
-from panel.billing.pricing import price_list, within_ceiling
+from panel.billing.pricing import price_list
 from panel.billing.proforma_mail import tell
 from panel.billing.proformas import Draft, DraftLine
 from panel.database import Database
@@ -26,8 +26,10 @@ from panel.records import (
     ContactKind,
     Domain,
     DomainStatus,
+    LineKind,
     ManualReason,
     PaymentMethod,
+    PriceKind,
     Proforma,
     Recurrence,
     Seller,
@@ -36,6 +38,7 @@ from panel.records import (
 )
 from panel.renewals.processors import Processors
 from panel.renewals.staff_tasks import open_task
+from panel.renewals.standing import covers
 from panel.renewals.verdict import current_recurrences
 
 # Accounts are taken whole, so that one bill date of one account isn't spread over several proformas.
@@ -93,7 +96,8 @@ def due_condition(today: date) -> sa.ColumnElement[bool]:
     )
     return sa.and_(
         Domain.bills_on <= today,
-        Domain.status == DomainStatus.ACTIVE,
+        # A suspended one whose proforma was cancelled to be issued again.
+        Domain.status.in_([DomainStatus.ACTIVE, DomainStatus.SUSPENDED]),
         sa.or_(Domain.skipped_on.is_(None), Domain.skipped_on != Domain.expires_on),
         ~billed.exists(),
     )
@@ -129,7 +133,9 @@ def _issue_account(
 ) -> None:
     seller = seller_of(session)
     # Two runs at once take turns at an account; the second finds the terms claimed.
-    account = session.scalars(sa.select(Account).where(Account.id == account_id).with_for_update()).one()
+    account = session.scalars(
+        sa.select(Account).where(Account.id == account_id).with_for_update(key_share=True)
+    ).one()
     domains = session.scalars(
         sa.select(Domain)
         .options(selectinload(Domain.terms))
@@ -171,6 +177,7 @@ def drafts_for(
     today = day_in_zone(now, seller.zone)
     main = main_contact(session, account.id)
     prices = price_list(session, account.currency)
+    fees = price_list(session, account.currency, PriceKind.REACTIVATION)
     recurrences = current_recurrences(session, [domain.id for domain in domains])
     groups: dict[tuple[object, ...], Draft] = {}
     for domain in domains:
@@ -180,14 +187,17 @@ def drafts_for(
             continue
         billing = billing_of(domain, recurrences.get(domain.id), price, main, seller, processors, today)
         years = domain.terms.min_years
+        expires_on = day_in_zone(domain.expires_at, seller.zone)
+        due_on = day_in_zone(suspends_at(domain, seller, domain.terms), seller.zone)
         key = (
             billing.contact.id,
             billing.card.id if billing.card else None,
             billing.manual_reason,
             domain.bills_on,
+            # The same for all domains of a bill date, unless a TLD has days of its own.
+            expires_on,
+            due_on,
         )
-        expires_on = day_in_zone(domain.expires_at, seller.zone)
-        due_on = day_in_zone(suspends_at(domain, seller, domain.terms), seller.zone)
         draft = groups.get(key)
         if draft is None:
             draft = groups[key] = Draft(
@@ -200,6 +210,9 @@ def drafts_for(
                 manual_reason=billing.manual_reason,
             )
         draft.lines.append(DraftLine(domain, years, billing.price.minor * years))
+        fee = fees.get(domain.tld)
+        if domain.status is DomainStatus.SUSPENDED and fee is not None:
+            draft.lines.append(DraftLine(domain, 0, fee.minor, LineKind.REACTIVATION))
     return [_within_limits(session, draft, seller, processors) for draft in groups.values()]
 
 
@@ -221,7 +234,9 @@ def billing_of(
     today: date,
 ) -> Billing:
     """Card or manual, to whom, and why; the same rule for the run and for the forecast."""
-    if recurrence is None or recurrence.card is None or recurrence.contact is None:
+    if domain.status is DomainStatus.SUSPENDED or recurrence is None:
+        return Billing(main, price, manual_reason=ManualReason.NOT_RECURRING)
+    if recurrence.card is None or recurrence.contact is None:
         return Billing(main, price, manual_reason=ManualReason.NOT_RECURRING)
     contact = recurrence.contact if recurrence.contact.removed_at is None else main
     card = recurrence.card
@@ -232,9 +247,7 @@ def billing_of(
         return Billing(contact, price, manual_reason=ManualReason.GATEWAY)
     if price.currency not in can.currencies:
         return Billing(contact, price, manual_reason=ManualReason.CURRENCY)
-    if recurrence.agreed_minor is None or not within_ceiling(
-        price, recurrence.agreed_minor, recurrence.agreed_currency or "", seller.consent_ceiling_percent
-    ):
+    if not covers(recurrence, price):
         return Billing(contact, price, manual_reason=ManualReason.ABOVE_CEILING)
     return Billing(contact, price, card=card)
 

@@ -24,6 +24,7 @@ from panel.records import (
     LineKind,
     ManualReason,
     Message,
+    MessageStatus,
     PaymentMethod,
     PriceKind,
     Proforma,
@@ -73,7 +74,7 @@ def _overdue(session: Session, now: datetime, after: int) -> list[tuple[Domain, 
         )
         .order_by(Domain.id)
         .limit(AT_ONCE)
-        .with_for_update(of=[Domain, Proforma])
+        .with_for_update(of=[Domain, Proforma], key_share=True)
     )
     return [(domain, proforma, line) for domain, proforma, line in rows]
 
@@ -124,27 +125,50 @@ def _suspend(
 
 def cause_of(session: Session, proforma: Proforma) -> SuspensionCause | None:
     """Why it is unpaid, if that lies with the customer; None when it lies with us, the gateway, or isn't known."""
+    if proforma.method is PaymentMethod.CARD and proforma.next_charge_on is not None:
+        return None  # a charge is still to come: it could not be made in time
     last = session.scalar(
-        sa.select(Attempt).where(Attempt.proforma_id == proforma.id).order_by(Attempt.id.desc()).limit(1)
+        sa.select(Attempt)
+        .where(Attempt.proforma_id == proforma.id, Attempt.sends > 0)
+        .order_by(Attempt.id.desc())
+        .limit(1)
     )
-    if last is not None:
-        if last.status is AttemptStatus.ABANDONED:
-            return SuspensionCause.AUTHENTICATION
-        if last.status is not AttemptStatus.DECLINED or last.decline_kind == DeclineKind.MERCHANT.value:
-            return None
-        if last.decline_kind == DeclineKind.AUTHENTICATION.value:
-            return SuspensionCause.AUTHENTICATION
-        return SuspensionCause.DECLINED
+    if last is not None and last.status is AttemptStatus.ABANDONED:
+        return SuspensionCause.AUTHENTICATION
+    if last is not None and last.status is AttemptStatus.DECLINED:
+        return _BY_DECLINE.get(last.decline_kind or "")
     if proforma.method is PaymentMethod.CARD:
         return None
-    if proforma.manual_reason is ManualReason.CARD_UNUSABLE:
-        return SuspensionCause.NO_CARD
-    return SuspensionCause.MANUAL_UNPAID
+    return _BY_REASON.get(proforma.manual_reason, SuspensionCause.MANUAL_UNPAID)
+
+
+_BY_DECLINE = {
+    DeclineKind.RETRYABLE.value: SuspensionCause.DECLINED,
+    DeclineKind.HARD.value: SuspensionCause.DECLINED,
+    DeclineKind.AUTHENTICATION.value: SuspensionCause.AUTHENTICATION,
+}
+_BY_REASON: dict[ManualReason | None, SuspensionCause | None] = {
+    ManualReason.CARD_UNUSABLE: SuspensionCause.NO_CARD,
+    ManualReason.GATEWAY: None,
+}
+# Mails that say that something is to be paid by hand; "it will be charged" isn't one.
+_NOTICES = (
+    "proforma_issued",
+    "charge_declined",
+    "authentication_required",
+    "card_needed",
+    "price_above_ceiling",
+    "reminder",
+)
 
 
 def _told_in_time(session: Session, proforma: Proforma, now: datetime) -> bool:
+    """Whether a notice was sent (or could not be, for want of a good address) long enough ago."""
+    sent = sa.case((Message.status == MessageStatus.PARKED, Message.created_at), else_=Message.sent_at)
     first = session.scalar(
-        sa.select(sa.func.min(Message.created_at)).where(Message.subject == f"proforma:{proforma.id}")
+        sa.select(sa.func.min(sent)).where(
+            Message.subject == f"proforma:{proforma.id}", Message.kind.in_(_NOTICES)
+        )
     )
     return first is not None and now - first >= NOTICE
 

@@ -14,12 +14,13 @@ from sqlalchemy.orm import Session
 from gateways.contract import Capabilities, Context, Deadline, Gateway, Mode, RegistrationKind, keep_nothing
 from gateways.contract import Secret as GatewaySecret
 from gateways.http import make_session
-from gateways.loading import Loaded
+from gateways.loading import Loaded, one_line
 from gateways.registrars.contract import Registrar
 from gateways.setting_fields import FieldKind, SettingField, SettingValue
 from panel import journal
 from panel.errors import N_, NotThere, Refused
 from panel.records import GatewayAccount, StaffTask, TaskKind
+from panel.renewals.staff_tasks import open_task
 
 CALL_SECONDS = 30.0
 MOST_CONNECTIONS = 256
@@ -63,8 +64,34 @@ class Processors:
         with self._lock:
             if version not in self._gateways:
                 settings = wrap_secrets(plugin.setting_fields, account.settings)
-                self._gateways[version] = plugin(settings, Mode(account.mode.value), str(account.id))
+                self._gateways[version] = self._made(plugin, settings, account)
             return self._gateways[version]
+
+    def _made(
+        self, plugin: type[Gateway], settings: dict[str, SettingValue], account: GatewayAccount
+    ) -> Gateway:
+        try:
+            return plugin(settings, Mode(account.mode.value), str(account.id))
+        except (Exception, SystemExit) as error:  # a stranger's constructor
+            raise Refused(
+                N_("The gateway account %(label)s can't be used: %(error)s"),
+                label=account.label,
+                error=one_line(error),
+            ) from error
+
+    def usable_accounts(self, session: Session) -> list[int]:
+        """The accounts that charge: switched on, not stopped, and their plugin loads."""
+        rows = session.scalars(
+            sa.select(GatewayAccount).where(GatewayAccount.enabled, GatewayAccount.stopped_at.is_(None))
+        )
+        return [row.id for row in rows if self._can_be_made(row)]
+
+    def _can_be_made(self, account: GatewayAccount) -> bool:
+        try:
+            self.gateway(account)
+        except Refused:
+            return False
+        return True
 
     def registrar(self, name: str) -> Registrar:
         """Refused when no such registrar is loaded."""
@@ -146,9 +173,7 @@ def stop(session: Session, account: GatewayAccount, *, reason: str, now: datetim
     account.stopped_at = now
     account.stopped_reason = reason[:500]
     subject = f"gateway_account:{account.id}"
-    session.add(
-        StaffTask(kind=TaskKind.GATEWAY_STOPPED, subject=subject, reason=reason[:1000], created_at=now)
-    )
+    open_task(session, TaskKind.GATEWAY_STOPPED, subject, reason, account_id=None, now=now)
     journal.write(
         session, now=now, actor=actor, kind="gateway.stopped", subject=subject, data={"reason": reason[:500]}
     )

@@ -19,6 +19,7 @@ from gateways.contract import ChargeResult, Context, Gateway, LookupAnswer, Stat
 from panel.billing.calendar import day_in_zone, seller_of
 from panel.clock import Clock, real_now
 from panel.database import Database
+from panel.errors import Refused
 from panel.records import (
     Attempt,
     AttemptStatus,
@@ -38,7 +39,8 @@ from panel.renewals.charging import (
 )
 from panel.renewals.crew import Crew, Done, Job, Note, pump
 from panel.renewals.processors import Processors
-from panel.renewals.settlement import abandon, doubt, lose
+from panel.renewals.settlement import CHECK_AFTER, abandon, doubt, lose
+from panel.renewals.standing import standing_of
 
 log = structlog.get_logger()
 
@@ -88,12 +90,19 @@ def recover(
 ) -> None:
     """Looks up every attempt in doubt whose time has come; with `of_run` those of that run, once, at once."""
     crew = Crew(concurrency)
-    asked: set[int] = set()
+    after = 0
 
     def claim() -> list[Job]:
-        with database.write() as session:
-            questions = claim_doubtful(session, processors, now=clock.now(), of_run=of_run, asked=asked)
-        asked.update(question.sending.attempt_id for question in questions)
+        nonlocal after
+        questions: list[Question] = []
+        while not questions:
+            with database.write() as session:
+                questions, last = claim_doubtful(
+                    session, processors, now=clock.now(), of_run=of_run, after=after
+                )
+            if last == after:
+                break
+            after = last
         return [_job(crew, processors, clock, question) for question in questions]
 
     def settle_group(items: list[Done | Note]) -> None:
@@ -106,36 +115,49 @@ def recover(
 
 
 def claim_doubtful(
-    session: Session, processors: Processors, *, now: datetime, of_run: int | None, asked: set[int]
-) -> list[Question]:
-    """Takes a lease on a chunk of attempts in doubt, what a dead worker left among them."""
+    session: Session, processors: Processors, *, now: datetime, of_run: int | None, after: int
+) -> tuple[list[Question], int]:
+    """Takes a lease on a chunk of attempts in doubt, what a dead worker left among them, from beyond id `after`.
+
+    Returns the questions and the last id looked at; `after` itself when there is nothing more.
+    """
     seller = seller_of(session)
     free = sa.or_(Attempt.lease_until.is_(None), Attempt.lease_until < real_now())
     waiting = [AttemptStatus.UNKNOWN, AttemptStatus.PENDING, AttemptStatus.ACTION_REQUIRED]
     left_behind = sa.and_(Attempt.status == AttemptStatus.SENDING, Attempt.lease_until < real_now())
     if of_run is None:
-        mine = sa.or_(sa.and_(Attempt.status.in_(waiting), Attempt.next_check_at <= now), left_behind)
+        # A check planned for far ahead was planned by a clock that has been put right since.
+        due = sa.or_(Attempt.next_check_at <= now, Attempt.next_check_at > now + 2 * CHECK_AFTER[-1])
+        mine = sa.or_(sa.and_(Attempt.status.in_(waiting), due), left_behind)
     else:
         mine = sa.and_(Attempt.run_id == of_run, Attempt.status == AttemptStatus.UNKNOWN)
     attempts = session.scalars(
         sa.select(Attempt)
-        .where(mine, free, Attempt.id.not_in(asked) if asked else sa.true())
+        .where(mine, free, Attempt.id > after)
         .order_by(Attempt.id)
         .limit(CHUNK)
-        .with_for_update(of=Attempt, skip_locked=True)
+        .with_for_update(of=Attempt, skip_locked=True, key_share=True)
     ).all()
-    return [_question(session, processors, attempt, seller, now) for attempt in attempts]
+    asked = [_question(session, processors, attempt, seller, now) for attempt in attempts]
+    last = attempts[-1].id if attempts else after
+    return [question for question in asked if question is not None], last
 
 
 def _question(
     session: Session, processors: Processors, attempt: Attempt, seller: Seller, now: datetime
-) -> Question:
+) -> Question | None:
+    """None when its gateway can't be asked at all: then it stays in doubt, and a person hears of it."""
     if attempt.status is AttemptStatus.SENDING:
         attempt.status = AttemptStatus.UNKNOWN
         attempt.next_check_at = now
     lease(attempt)
     account = session.get_one(GatewayAccount, attempt.gateway_account_id)
-    sending = sending_of(session, processors, attempt)
+    try:
+        sending = sending_of(session, processors, attempt)
+    except Refused as refused:
+        attempt.message = str(refused)[:500]
+        doubt(session, attempt, now)
+        return None
     can = sending.gateway.capabilities
     since = attempt.first_sent_at or attempt.created_at
     key_dies = since + timedelta(seconds=can.idempotency_window_s) - WINDOW_MARGIN
@@ -147,6 +169,7 @@ def _question(
         and attempt.card.status is CardStatus.VALIDATED
         and account.enabled
         and account.stopped_at is None
+        and _still_agreed(session, attempt)
     )
     if may_resend:
         attempt.sends += 1
@@ -163,6 +186,14 @@ def _question(
             and day_in_zone(now, seller.zone) >= attempt.proforma.due_on
         ),
     )
+
+
+def _still_agreed(session: Session, attempt: Attempt) -> bool:
+    """What a person asked for by a click is agreed; what the run charges needs the consent that stands now."""
+    if attempt.user_id is not None:
+        return True
+    standing = standing_of(session, attempt.proforma)
+    return standing.cards == {attempt.card_id} and not standing.gone and standing.covered
 
 
 def _job(crew: Crew, processors: Processors, clock: Clock, question: Question) -> Job:
@@ -236,7 +267,7 @@ def _settle_absent(
     session: Session, attempt_id: int, answer: Absent, seller: Seller, now: datetime, actor: str
 ) -> None:
     attempt = session.scalars(
-        sa.select(Attempt).where(Attempt.id == attempt_id).with_for_update(of=Attempt)
+        sa.select(Attempt).where(Attempt.id == attempt_id).with_for_update(of=Attempt, key_share=True)
     ).one()
     if attempt.status is not AttemptStatus.UNKNOWN:
         return

@@ -129,7 +129,7 @@ def confirm(
             sa.literal(shown.card.id),
             sa.literal(agreed.id),
             sa.literal(action.id),
-            rows.c.price,
+            rows.c.a_year,
             sa.literal(shown.currency),
             _instant(now),
         )
@@ -406,7 +406,10 @@ def action_summary(session: Session, account_id: int, action_id: int, now: datet
 
 def _lock_account(session: Session, account_id: int) -> None:
     """Changes of one account's recurring payments happen one after the other."""
-    if session.scalar(sa.select(Account.id).where(Account.id == account_id).with_for_update()) is None:
+    if (
+        session.scalar(sa.select(Account.id).where(Account.id == account_id).with_for_update(key_share=True))
+        is None
+    ):
         raise NotThere
 
 

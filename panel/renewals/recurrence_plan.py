@@ -184,10 +184,12 @@ def _chosen(rows: list[Any], row_id: int | None, gone: str, field_name: str) -> 
 def source(plan: Plan) -> sa.Subquery:
     """Every domain of the account with what the plan makes of it; the one place where these rules are SQL.
 
-    Columns: id, name, version, expires_at, bills_on, price, ticked, exclusion, warning, current_on, unchanged,
+    Columns: id, name, version, expires_at, bills_on, price (of the usual term), a_year, ticked,
+    exclusion, warning, current_on, unchanged,
     takes_part (ticked and not excluded), applies (takes part and would change).
     """
-    price = TldPrice.minor
+    # What a bill date costs: some registries sell two years at the least.
+    price = TldPrice.minor * Tld.min_years
     ticked = plan.selection.condition()
     exclusion = _exclusion(plan, price)
     is_on = sa.and_(Recurrence.id.is_not(None), Recurrence.state == RecurrenceState.ON)
@@ -195,7 +197,7 @@ def source(plan: Plan) -> sa.Subquery:
         is_on,
         Recurrence.card_id == plan.card.id,
         Recurrence.contact_id == plan.contact.id,
-        Recurrence.agreed_minor == price,
+        Recurrence.agreed_minor == TldPrice.minor,
         Recurrence.agreed_currency == plan.currency,
     )
     takes_part = sa.and_(ticked, exclusion.is_(None))
@@ -207,6 +209,7 @@ def source(plan: Plan) -> sa.Subquery:
             Domain.expires_at.label("expires_at"),
             Domain.bills_on.label("bills_on"),
             price.label("price"),
+            TldPrice.minor.label("a_year"),
             ticked.label("ticked"),
             exclusion.label("exclusion"),
             sa.case((takes_part, _warning(plan)), else_=None).label("warning"),
@@ -223,6 +226,7 @@ def source(plan: Plan) -> sa.Subquery:
                 TldPrice.tld == Domain.tld,
                 TldPrice.currency == plan.currency,
                 TldPrice.kind == PriceKind.RENEWAL,
+                TldPrice.minor > 0,
             ),
         )
         .outerjoin(Recurrence, sa.and_(Recurrence.domain_id == Domain.id, Recurrence.current))
@@ -261,7 +265,10 @@ def _warning(plan: Plan) -> sa.Case[Any]:
 def _last_retry_after(plan: Plan, day: date) -> sa.ColumnElement[bool]:
     """Whether the last retry falls after `day`; said of the bill date, as the days between are fixed by the lead."""
     seller = plan.seller
-    nearest = (date.max - last_retry_before(date.max, seller)).days
+    any_day = date(2000, 12, 31)
+    nearest = (any_day - last_retry_before(any_day, seller)).days
+    # A card without an expiry lives beyond every calendar.
+    day = min(day, date(9000, 12, 31))
     lead = sa.func.coalesce(Tld.lead_days, seller.lead_days)
     cutoffs = {days: day - timedelta(days=days - nearest) for days in range(1, 91)}
     return Domain.bills_on > sa.case(
@@ -322,6 +329,8 @@ def _summed_up(session: Session, base: Plan) -> Plan:
 def _digest(session: Session, plan: Plan, rows: sa.Subquery) -> str:
     parts = {name: hashlib.sha256() for name in DIGEST_PARTS[:5]}
     domains, recurrence, expiry, bill_date, price = parts.values()
+    # The ceiling is part of the price that is agreed to.
+    price.update(repr(plan.seller.consent_ceiling_percent).encode())
     affected = session.execute(
         sa.select(rows.c.id, rows.c.version, rows.c.expires_at, rows.c.bills_on, rows.c.price)
         .where(rows.c.applies)

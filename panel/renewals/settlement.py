@@ -17,7 +17,7 @@ from panel import journal
 from panel.billing.calendar import day_in_zone, next_retry, seller_of
 from panel.billing.invoices import issue_invoice
 from panel.billing.proforma_mail import tell
-from panel.billing.proformas import lock_open, refuse_while_charging
+from panel.billing.proformas import give_up_intent, lock_open, refuse_while_charging
 from panel.errors import N_, Refused
 from panel.failpoints import failpoint
 from panel.records import (
@@ -35,6 +35,7 @@ from panel.records import (
     Invoice,
     LineKind,
     ManualPayment,
+    PaymentMethod,
     Proforma,
     ProformaLine,
     ProformaStatus,
@@ -56,17 +57,22 @@ def settle(
     attempt = session.scalars(
         sa.select(Attempt)
         .where(Attempt.id == attempt_id)
-        .with_for_update(of=Attempt)
+        .with_for_update(of=Attempt, key_share=True)
         .execution_options(populate_existing=True)
     ).one()
     if attempt.status not in OPEN_STATUSES:
         if result.status is Status.SUCCEEDED and attempt.status is not AttemptStatus.SUCCEEDED:
             _late_success(session, attempt, now)
         return attempt.status
-    attempt.gateway_ref = result.ref or attempt.gateway_ref
-    attempt.request_id = result.request_id or attempt.request_id
-    attempt.message = (result.message or "")[:500] or None
     attempt.lease_owner = attempt.lease_until = None
+    attempt.message = str(result.message or "")[:500] or None
+    if result.key not in (None, attempt.key):
+        # An answer about another charge says nothing of this one, least of all where to find it.
+        attempt.message = f"the processor answered about another charge ({str(result.key)[:64]})"
+        doubt(session, attempt, now)
+        return attempt.status
+    attempt.gateway_ref = str(result.ref)[:255] if result.ref else attempt.gateway_ref
+    attempt.request_id = str(result.request_id)[:255] if result.request_id else attempt.request_id
     match result.status:
         case Status.SUCCEEDED:
             _succeed(session, attempt, result, seller, now, actor)
@@ -123,10 +129,12 @@ def _finish(session: Session, attempt: Attempt, status: AttemptStatus, now: date
 def _succeed(
     session: Session, attempt: Attempt, result: ChargeResult, seller: Seller, now: datetime, actor: str
 ) -> None:
-    if result.amount != Money(attempt.minor, attempt.currency) or result.key not in (None, attempt.key):
+    proforma = _locked_proforma(session, attempt)
+    asked = Money(attempt.minor, attempt.currency)
+    still_open = proforma.status is ProformaStatus.OPEN
+    if result.amount != asked or (still_open and asked != Money(proforma.total_minor, proforma.currency)):
         _mismatch(session, attempt, result, now)
         return
-    proforma = _locked_proforma(session, attempt)
     effect = Effect(attempt_id=attempt.id, at=now)
     session.add(effect)
     session.flush()
@@ -143,7 +151,7 @@ def _locked_proforma(session: Session, attempt: Attempt) -> Proforma:
     return session.scalars(
         sa.select(Proforma)
         .where(Proforma.id == attempt.proforma_id)
-        .with_for_update(of=Proforma)
+        .with_for_update(of=Proforma, key_share=True)
         .execution_options(populate_existing=True)
     ).one()
 
@@ -236,17 +244,17 @@ def _decline(
         doubt(session, attempt, now)
         return
     attempt.decline_kind = decline.kind.value
-    attempt.decline_code = (decline.code or "")[:64]
+    attempt.decline_code = str(decline.code or "")[:64]
     attempt.not_before = decline.not_before
     _finish(session, attempt, AttemptStatus.DECLINED, now, actor)
     proforma = _locked_proforma(session, attempt)
     today = day_in_zone(now, seller.zone)
     if decline.kind is DeclineKind.MERCHANT:
         _stop_gateway(session, attempt, f"{decline.code}: {result.message}", now, actor)
-        proforma.next_charge_on = today + timedelta(days=1)
+        _try_again(proforma, today + timedelta(days=1))
         return
     proforma.next_charge_on = None
-    if decline.kind is DeclineKind.RETRYABLE:
+    if decline.kind is DeclineKind.RETRYABLE and proforma.method is PaymentMethod.CARD:
         earliest = day_in_zone(decline.not_before, seller.zone) if decline.not_before else None
         proforma.next_charge_on = next_retry(proforma.expires_on, seller, after=today, not_before=earliest)
     if decline.kind is DeclineKind.HARD:
@@ -288,7 +296,12 @@ def _retire_card(session: Session, attempt: Attempt, now: datetime, actor: str) 
 
 
 def _stop_gateway(session: Session, attempt: Attempt, reason: str, now: datetime, actor: str) -> None:
-    account = session.get_one(GatewayAccount, attempt.gateway_account_id)
+    account = session.get_one(
+        GatewayAccount,
+        attempt.gateway_account_id,
+        with_for_update={"key_share": True},
+        populate_existing=True,
+    )
     processors.stop(session, account, reason=reason, now=now, actor=actor)
 
 
@@ -312,7 +325,13 @@ def _not_submitted(
         doubt(session, attempt, now)
         return
     _finish(session, attempt, AttemptStatus.NOT_SUBMITTED, now, actor)
-    attempt.proforma.next_charge_on = _tomorrow_of(attempt, seller, now)
+    _try_again(attempt.proforma, _tomorrow_of(attempt, seller, now))
+
+
+def _try_again(proforma: Proforma, day: date) -> None:
+    """By itself only what is charged by itself: a click on a proforma for payment by hand is a person's to repeat."""
+    if proforma.status is ProformaStatus.OPEN and proforma.method is PaymentMethod.CARD:
+        proforma.next_charge_on = day
 
 
 def _tomorrow_of(attempt: Attempt, seller: Seller, now: datetime) -> date:
@@ -344,14 +363,13 @@ def lose(session: Session, attempt: Attempt, *, seller: Seller, now: datetime, a
     attempt.lease_owner = attempt.lease_until = None
     _finish(session, attempt, AttemptStatus.LOST, now, actor)
     proforma = _locked_proforma(session, attempt)
-    if proforma.status is ProformaStatus.OPEN:
-        proforma.next_charge_on = _tomorrow_of(attempt, seller, now)
+    _try_again(proforma, _tomorrow_of(attempt, seller, now))
 
 
 def abandon(session: Session, attempt_id: int, *, now: datetime, actor: str) -> None:
     """Closes an attempt that nobody authenticated in time; its proforma is paid by hand, or lapses for that cause."""
     attempt = session.scalars(
-        sa.select(Attempt).where(Attempt.id == attempt_id).with_for_update(of=Attempt)
+        sa.select(Attempt).where(Attempt.id == attempt_id).with_for_update(of=Attempt, key_share=True)
     ).one()
     if attempt.status is AttemptStatus.ACTION_REQUIRED:
         attempt.lease_owner = attempt.lease_until = None
@@ -376,6 +394,7 @@ def record_manual_payment(
     if received_on > day_in_zone(now, seller.zone):
         raise Refused(N_("The day of receipt lies in the future."), field="received_on")
     proforma = lock_open(session, account_id, proforma_id)
+    give_up_intent(session, proforma, now=now, actor=f"user:{user_id}")
     refuse_while_charging(session, proforma)
     session.add(
         ManualPayment(

@@ -28,7 +28,6 @@ from panel.records import (
     Contact,
     Domain,
     DomainStatus,
-    ManualReason,
     PaymentMethod,
     Proforma,
     ProformaLine,
@@ -43,8 +42,6 @@ from panel.renewals.issuing import billing_of, main_contact
 from panel.renewals.processors import Processors
 
 AT_ONCE = 100
-# Nobody meant these to be paid by hand once a usable card was agreed to.
-_ADOPTED = (ManualReason.NOT_RECURRING, ManualReason.EARLY_RENEWAL, ManualReason.CARD_UNUSABLE)
 
 
 @dataclass(frozen=True)
@@ -91,8 +88,11 @@ def _adoptable() -> list[sa.ColumnElement[bool]]:
     )
     return [
         Proforma.status == ProformaStatus.OPEN,
-        Proforma.method == PaymentMethod.MANUAL,
-        Proforma.manual_reason.in_(_ADOPTED),
+        # For payment by hand, whatever for: `billing_of` decides anew. Or given up on a card that was replaced since.
+        sa.or_(
+            Proforma.method == PaymentMethod.MANUAL,
+            sa.and_(Proforma.next_charge_on.is_(None), Recurrence.card_id != Proforma.card_id),
+        ),
         ~under_way.exists(),
         Domain.status == DomainStatus.ACTIVE,
         Recurrence.state == RecurrenceState.ON,
@@ -120,7 +120,10 @@ def _mixed(session: Session, today: date, after: int) -> Sequence[Proforma]:
         .limit(AT_ONCE)
     ).all()
     return session.scalars(
-        sa.select(Proforma).where(Proforma.id.in_(ids)).order_by(Proforma.id).with_for_update(of=Proforma)
+        sa.select(Proforma)
+        .where(Proforma.id.in_(ids))
+        .order_by(Proforma.id)
+        .with_for_update(of=Proforma, key_share=True)
     ).all()
 
 
@@ -185,7 +188,7 @@ def _split(
     session.flush()
     session.expire(proforma, ["lines"])
     session.expire(off, ["lines"])
-    if proforma.lines:
+    if any(line.live for line in proforma.lines):
         proformas.retotal(session, proforma)
     else:
         proforma.status = ProformaStatus.CANCELLED

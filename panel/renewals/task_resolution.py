@@ -31,7 +31,7 @@ def resolve(session: Session, *, task_id: int, note: str, user_id: int, now: dat
         raise Refused(
             N_("The note is too long: %(most)d characters at most."), field="note", most=LONGEST_NOTE
         )
-    task = session.scalar(sa.select(StaffTask).where(StaffTask.id == task_id).with_for_update())
+    task = session.scalar(sa.select(StaffTask).where(StaffTask.id == task_id).with_for_update(key_share=True))
     if task is None:
         raise NotThere
     if task.resolved_at is not None:

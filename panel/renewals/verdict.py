@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session, selectinload
 
 from gateways.money import Money
 from panel.billing.calendar import day_in_zone, seller_of
-from panel.billing.pricing import price_list, within_ceiling
+from panel.billing.pricing import price_list
 from panel.records import (
     Account,
     Attempt,
@@ -32,6 +32,7 @@ from panel.records import (
     Term,
 )
 from panel.renewals.processors import Processors
+from panel.renewals.standing import covers
 
 
 class VerdictCode(enum.StrEnum):
@@ -96,7 +97,9 @@ def current_recurrences(session: Session, domain_ids: Iterable[int]) -> dict[int
     found = session.scalars(
         sa.select(Recurrence)
         .options(
-            selectinload(Recurrence.card).selectinload(Card.gateway_account), selectinload(Recurrence.contact)
+            selectinload(Recurrence.card).selectinload(Card.gateway_account),
+            selectinload(Recurrence.contact),
+            selectinload(Recurrence.consent),
         )
         .where(
             Recurrence.current,
@@ -214,7 +217,7 @@ def _of_the_future(domain: Domain, facts: _Facts) -> Verdict:
         return Verdict(VerdictCode.WILL_INVOICE, day=day)
     card = recurrence.card
     problem = _card_problem(card, currency, day, facts.processors)
-    if problem is None and not _agreed(recurrence, price, facts.seller):
+    if problem is None and not covers(recurrence, price):
         problem = VerdictCode.ABOVE_CEILING
     return Verdict(problem or VerdictCode.WILL_RENEW, day, card.masked)
 
@@ -230,13 +233,3 @@ def _card_problem(card: Card, currency: str, day: date, processors: Processors) 
     if currency not in can.currencies:
         return VerdictCode.CURRENCY_NOT_ACCEPTED
     return None
-
-
-def _agreed(recurrence: Recurrence, price: Money, seller: Seller) -> bool:
-    return (
-        recurrence.agreed_minor is not None
-        and recurrence.agreed_currency is not None
-        and within_ceiling(
-            price, recurrence.agreed_minor, recurrence.agreed_currency, seller.consent_ceiling_percent
-        )
-    )

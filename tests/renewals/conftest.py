@@ -15,8 +15,10 @@ from cryptography.fernet import Fernet, MultiFernet
 
 from gateways.loading import load
 from gateways.mock.process import RunningProcessor, running_processor
-from panel.clock import SimulatedClock
+from panel.clock import Clock, SimulatedClock
 from panel.database import Database, Model, db, prepare_engine
+from panel.messages.outbox import DeliveryCounts, deliver
+from panel.messages.transport import NoTransport
 from panel.records import (
     Account,
     Card,
@@ -75,7 +77,11 @@ class World:
         """The renewal run, so many days after TODAY; the processor's clock goes along."""
         clock = self.clock(days)
         self.processor.set_clock(clock.now())
-        return run(self.database, self.processors, clock, mail=None, concurrency=4)
+        return run(self.database, self.processors, clock, mail=self.deliver, concurrency=4)
+
+    def deliver(self, clock: Clock, *, limit: int) -> DeliveryCounts:
+        """Every mail is taken, and none is kept."""
+        return deliver(self.database, NoTransport(), clock, limit=limit)
 
     def all(self, model: type[Model], *conditions: Any) -> list[Any]:
         with self.database.read() as session:
