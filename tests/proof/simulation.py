@@ -221,7 +221,13 @@ def _run_child(app: Flask, day: date, zone: str, answer: Connection) -> None:
     parts = app.extensions["perennial"]
     with app.app_context():
         answer.send(
-            run(parts.database, parts.processors, SimulatedClock(day, zone), mail=None, concurrency=8)
+            run(
+                parts.database,
+                parts.processors,
+                SimulatedClock(day, zone),
+                mail=parts.deliver_mail,
+                concurrency=8,
+            )
         )
 
 
