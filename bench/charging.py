@@ -22,7 +22,17 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session, selectinload
 
 from bench.measuring import in_child, options, peak_mib, report, surroundings
-from bench.scratch import NO_PROCESSOR, START, Scratch, clock_on, database_of, fresh_panel, panel_on, parts_of, scratch
+from bench.scratch import (
+    NO_PROCESSOR,
+    START,
+    Scratch,
+    clock_on,
+    database_of,
+    fresh_panel,
+    panel_on,
+    parts_of,
+    scratch,
+)
 from gateways.mock.process import RunningProcessor, running_processor
 from panel.billing.calendar import set_expiry
 from panel.billing.pricing import price_list
@@ -65,8 +75,12 @@ def main(arguments: list[str] | None = None) -> int:
     parser = options(__doc__)
     parser.add_argument("--proformas", type=int, default=2_000)
     parser.add_argument("--latency-ms", type=int, default=200)
-    parser.add_argument("--faults", type=float, default=0.1, help="share of the processor's calls that go wrong")
-    parser.add_argument("--hanging", action="store_true", help="some of the faults are calls that hang (30 s)")
+    parser.add_argument(
+        "--faults", type=float, default=0.1, help="share of the processor's calls that go wrong"
+    )
+    parser.add_argument(
+        "--hanging", action="store_true", help="some of the faults are calls that hang (30 s)"
+    )
     parser.add_argument("--concurrency", type=int, nargs="+", default=[32, 64])
     chosen = parser.parse_args(arguments)
     with scratch(chosen.database) as place:
@@ -101,7 +115,9 @@ def prepare(place: Scratch, charges: int, seed: int) -> str:
         dice = random.Random(seed)
         portfolio = Portfolio(session, seller, dice, now=now, progress=lambda _: None)
         prices = {
-            country.currency: {tld: price.minor for tld, price in price_list(session, country.currency).items()}
+            country.currency: {
+                tld: price.minor for tld, price in price_list(session, country.currency).items()
+            }
             for country in cast.COUNTRIES
         }
         recurring = number = 0

@@ -106,7 +106,12 @@ def options(description: str | None) -> argparse.ArgumentParser:
 
 
 def report(
-    title: str, headings: Sequence[str], rows: Sequence[Sequence[Any]], facts: dict[str, Any], *, as_json: bool
+    title: str,
+    headings: Sequence[str],
+    rows: Sequence[Sequence[Any]],
+    facts: dict[str, Any],
+    *,
+    as_json: bool,
 ) -> None:
     """`facts` stand under the table, one a line."""
     if as_json:

@@ -18,7 +18,17 @@ from flask.testing import FlaskClient
 
 from bench.browser import expect, log_in
 from bench.measuring import in_child, options, peak_mib, percentile, report, surroundings
-from bench.scratch import NO_PROCESSOR, START, Scratch, clock_on, database_of, fresh_panel, panel_on, parts_of, scratch
+from bench.scratch import (
+    NO_PROCESSOR,
+    START,
+    Scratch,
+    clock_on,
+    database_of,
+    fresh_panel,
+    panel_on,
+    parts_of,
+    scratch,
+)
 from panel.demo.making import Wishes, make
 from panel.records import Account, Domain, Proforma, RoleName
 from panel.renewals.domain_list import DomainFilter

@@ -69,9 +69,7 @@ def main(arguments: list[str] | None = None) -> int:
         engine.dispose()
     raw, verbs, page = (fastest([steps[way] for steps, _ in rounds]) for way in range(3))
     facts["process_at_start_mib"] = round(verbs["Start"].peak_mib)
-    report(
-        "Recurring Payment All", HEADINGS, table(raw, verbs, page), facts, as_json=chosen.json
-    )
+    report("Recurring Payment All", HEADINGS, table(raw, verbs, page), facts, as_json=chosen.json)
     return 0 if facts["same_rows_left"] else 1
 
 
@@ -110,7 +108,16 @@ def one_round(place: Scratch, prepared: Prepared) -> tuple[tuple[list[Step], ...
 
 def fingerprint(database_url: str) -> str:
     """Of every version of every recurrence, but for when and by which action it was made."""
-    kept = ("domain_id", "version", "current", "state", "contact_id", "card_id", "agreed_minor", "agreed_currency")
+    kept = (
+        "domain_id",
+        "version",
+        "current",
+        "state",
+        "contact_id",
+        "card_id",
+        "agreed_minor",
+        "agreed_currency",
+    )
     columns = Recurrence.__table__.c
     read = sa.select(*(columns[name] for name in kept)).order_by(columns.domain_id, columns.version)
     found = hashlib.sha256()

@@ -1,7 +1,7 @@
 """Recurring Payment All as the panel does it: by its verbs, and by its page.
 
-Each way goes through the same steps as the raw SQL: plan, rows, Confirm, Undo, and Confirm again, when every domain has a
-version that must be retired.
+Each way goes through the same steps as the raw SQL: plan, rows, Confirm, Undo, and Confirm again, when every domain
+has a version that must be retired.
 """
 
 from __future__ import annotations
@@ -125,7 +125,9 @@ class Page:
 
     def confirm(self, form: MultiDict[str, str]) -> str:
         """The address of the page that says what was done."""
-        return expect(self.client.post(f"{self.actions}/recurring-payment-all", data=form), 303).headers["Location"]
+        return expect(self.client.post(f"{self.actions}/recurring-payment-all", data=form), 303).headers[
+            "Location"
+        ]
 
     def undo(self, done: str) -> None:
         form = form_of(self.client.get(done), "/undo")

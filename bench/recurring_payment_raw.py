@@ -82,7 +82,12 @@ class Bare:
         self.connection: Any
         if self.is_sqlite:
             self.connection = sqlite3.connect(url.database or "", isolation_level=None)
-            for pragma in ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON", "cache_size = -32000"):
+            for pragma in (
+                "journal_mode = WAL",
+                "synchronous = FULL",
+                "foreign_keys = ON",
+                "cache_size = -32000",
+            ):
                 self.connection.execute(f"PRAGMA {pragma}")
         else:
             address = url.set(drivername="postgresql").render_as_string(hide_password=False)
