@@ -1,6 +1,6 @@
 """The renewal run over many due proformas, at a processor that is slow and makes mistakes.
 
-`python -m bench.charging` prints the seconds of each part of the run beside the least that the processor's latency allows,
+`python -m bench.charging` prints the seconds of each part of the run beside the least that the latency allows,
 the durable commits that a charge costs, and whether the books are right afterwards.
 """
 
