@@ -1,7 +1,7 @@
 """The renewal run over many due proformas, at a processor that is slow and makes mistakes.
 
 `python -m bench.charging` prints the seconds of each part of the run beside the least that the latency allows,
-the durable commits that a charge costs, and whether the books are right afterwards.
+the durable commits that it costs, and whether the books are right afterwards.
 """
 
 from __future__ import annotations
@@ -9,8 +9,6 @@ from __future__ import annotations
 import random
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from datetime import time as time_of_day
@@ -50,25 +48,46 @@ EXPIRES_IN = timedelta(days=10)
 QUIET_DAYS = 3
 # A call that is never answered costs its whole deadline, whatever the panel does: not without being asked for.
 MAY_HANG = frozenset({"late_landing"})
-HEADINGS = [
-    "At once", "Issue s", "Charge s", "Least s", "Ratio", "Extend s", "Whole run s", "Charged", "Unknown",
-    "Commits a charge", "Peak MiB", "Violations", "Ledger differs",
-]  # fmt: skip
+HEADINGS = ["At once", "Part", "Seconds", "CPU s", "Least s", "Ratio", "Commits for each"]
+# The processor is the registry too, and as slow.
+CALLS_OUT = (RunPhase.CHARGE, RunPhase.EXTEND)
+
+
+@dataclass
+class Part:
+    """One phase of a run: its seconds, those of them that its process used the processor, and its commits."""
+
+    phase: RunPhase
+    began: float
+    began_cpu: float
+    seconds: float = 0.0
+    cpu_seconds: float = 0.0
+    commits: int = 0
 
 
 @dataclass
 class Timed:
-    """What a run counted, when each of its phases began (seconds from its start), and commits by phase."""
+    """A run as it went. Commits before the first phase are the run's own row."""
 
+    parts: list[Part] = field(default_factory=list)
     counts: dict[str, int] = field(default_factory=dict)
-    began: dict[RunPhase, float] = field(default_factory=dict)
-    commits: dict[RunPhase, int] = field(default_factory=dict)
-    seconds: float = 0.0
     peak_mib: float = 0.0
 
-    def of(self, phase: RunPhase) -> float:
-        later = [moment for moment in self.began.values() if moment > self.began[phase]]
-        return min(later, default=self.seconds) - self.began[phase]
+    def heard(self, phase: RunPhase, _done: int, _total: int) -> None:
+        """What the run says of its progress."""
+        if not self.parts or self.parts[-1].phase is not phase:
+            self.end()
+            self.parts.append(Part(phase, time.perf_counter(), time.process_time()))
+
+    def end(self) -> None:
+        if self.parts:
+            last = self.parts[-1]
+            last.seconds = time.perf_counter() - last.began
+            last.cpu_seconds = time.process_time() - last.began_cpu
+
+    def committed(self, _connection: sa.Connection) -> None:
+        if self.parts:
+            self.parts[-1].commits += 1
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -85,22 +104,22 @@ def main(arguments: list[str] | None = None) -> int:
     chosen = parser.parse_args(arguments)
     with scratch(chosen.database) as place:
         prepared = prepare(place, chosen.proformas, chosen.seed)
-        rows = []
+        runs = []
         for concurrency in chosen.concurrency:
             url = place.new(f"charged_{concurrency}", copy_of=prepared)
-            rows.append(one_row(url, place.folder / str(concurrency), concurrency, chosen))
+            runs.append(charged(url, place.folder / str(concurrency), concurrency, chosen))
         engine = sa.create_engine(prepared)
         facts = {
             "proformas": chosen.proformas,
             "latency_ms": chosen.latency_ms,
             "faults": chosen.faults,
             "hanging": chosen.hanging,
+            "runs": [facts for _, facts in runs],
             **surroundings(engine),
         }
         engine.dispose()
-    report("Charging", HEADINGS, rows, facts, as_json=chosen.json)
-    violations, differences = (sum(row[place] for row in rows) for place in (-2, -1))
-    return 1 if violations or differences else 0
+    report("Charging", HEADINGS, [row for rows, _ in runs for row in rows], facts, as_json=chosen.json)
+    return 1 if any(facts["violations"] or facts["ledger_differs"] for _, facts in runs) else 0
 
 
 def prepare(place: Scratch, charges: int, seed: int) -> str:
@@ -142,7 +161,10 @@ def _make_due(session: Session, now: datetime) -> None:
         domain.base_expires_at = domain.expires_at
 
 
-def one_row(database_url: str, folder: Path, concurrency: int, chosen: Any) -> list[Any]:
+def charged(
+    database_url: str, folder: Path, concurrency: int, chosen: Any
+) -> tuple[list[list[Any]], dict[str, Any]]:
+    """The rows of the report, and what came of the run."""
     with running_processor(folder, latency_ms=chosen.latency_ms) as processor:
         _connect(database_url, folder, processor)
         if chosen.faults:
@@ -152,22 +174,37 @@ def one_row(database_url: str, folder: Path, concurrency: int, chosen: Any) -> l
         processor.clear_faults()
         violations, differences = _checked(database_url, folder, processor)
     least = chosen.proformas * chosen.latency_ms / 1000 / concurrency
-    charging = timed.of(RunPhase.CHARGE)
-    return [
-        concurrency,
-        timed.of(RunPhase.ISSUE),
-        charging,
-        least,
-        charging / least,
-        timed.of(RunPhase.EXTEND),
-        timed.seconds,
-        timed.counts["charged"],
-        timed.counts["unknown"],
-        timed.commits[RunPhase.CHARGE] / chosen.proformas,
-        round(timed.peak_mib),
-        len(violations),
-        len(differences),
-    ]
+    facts = {
+        "at_once": concurrency,
+        "charged": timed.counts["charged"],
+        "unknown": timed.counts["unknown"],
+        "peak_mib": round(timed.peak_mib),
+        "violations": len(violations),
+        "ledger_differs": len(differences),
+    }
+    return _rows(timed, concurrency, least, chosen.proformas), facts
+
+
+def _rows(timed: Timed, concurrency: int, least: float, charges: int) -> list[list[Any]]:
+    rows: list[list[Any]] = []
+    for part in timed.parts:
+        calls = part.phase in CALLS_OUT
+        rows.append(
+            [
+                concurrency,
+                part.phase.value,
+                part.seconds,
+                part.cpu_seconds,
+                least if calls else None,
+                part.seconds / least if calls else None,
+                part.commits / charges,
+            ]
+        )
+    total, cpu, commits = (
+        sum(getattr(part, name) for part in timed.parts) for name in ("seconds", "cpu_seconds", "commits")
+    )
+    rows.append([concurrency, "whole run", total, cpu, 2 * least, total / least / 2, commits / charges])
+    return rows
 
 
 def _connect(database_url: str, folder: Path, processor: RunningProcessor) -> None:
@@ -181,31 +218,20 @@ def _connect(database_url: str, folder: Path, processor: RunningProcessor) -> No
 
 def one_run(database_url: str, folder: Path, mock_url: str, concurrency: int) -> Timed:
     timed = Timed()
-    with panel_on(database_url, folder, mock_url) as app, _commits(database_of(app).engine, timed):
-        parts, clock = parts_of(app), clock_on(app, START)
-        began = time.perf_counter()
+    with panel_on(database_url, folder, mock_url) as app:
+        parts = parts_of(app)
+        sa.event.listen(parts.database.engine, "commit", timed.committed)
         timed.counts = run(
             parts.database,
             parts.processors,
-            clock,
+            clock_on(app, START),
             mail=None,
             concurrency=concurrency,
-            progress=lambda phase, _done, _total: timed.began.setdefault(phase, time.perf_counter() - began),
+            progress=timed.heard,
         )
-        timed.seconds = time.perf_counter() - began
+        timed.end()
         timed.peak_mib = peak_mib()
     return timed
-
-
-@contextmanager
-def _commits(engine: sa.Engine, timed: Timed) -> Iterator[None]:
-    def count(_connection: sa.Connection) -> None:
-        phase = max(timed.began, key=timed.began.__getitem__, default=RunPhase.RECOVER)
-        timed.commits[phase] = timed.commits.get(phase, 0) + 1
-
-    sa.event.listen(engine, "commit", count)
-    yield
-    sa.event.remove(engine, "commit", count)
 
 
 def _checked(database_url: str, folder: Path, processor: RunningProcessor) -> tuple[list[Any], list[str]]:
