@@ -432,11 +432,14 @@ def _refuse_incomplete(shown: Plan, acknowledged: set[str], consent: ConsentGive
     _refuse_without_reference(consent)
 
 
+_IN_PAGE_ORDER = (HOLDER_DIFFERS, *(warning.value for warning in PlanWarning))
+
+
 def _refuse_unseen(warnings: frozenset[str], acknowledged: set[str]) -> None:
     if missing := warnings - acknowledged:
         raise Refused(
             N_("Confirm that you have seen the warnings by ticking the box beside each."),
-            field=sorted(missing)[0],
+            field=next(warning for warning in _IN_PAGE_ORDER if warning in missing),
         )
 
 
