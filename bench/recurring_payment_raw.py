@@ -39,19 +39,19 @@ PAGE = f"""
     SELECT d.id, d.name, d.expires_at, d.bills_on, p.minor, r.state, r.card_id, r.contact_id
     {_ROWS} ORDER BY d.name LIMIT 50 OFFSET :offset
 """
-RETIRE = f"""
-    UPDATE recurrences SET current = false
-    WHERE current AND domain_id IN (SELECT d.id {_ROWS} {_APPLIES})
+# Read before anything is written: a statement that reads the table it fills can get slower with every row.
+AFFECTED = f"""
+    CREATE TEMPORARY TABLE affected AS
+    SELECT d.id, coalesce(r.version, 0) AS version, p.minor {_ROWS} {_APPLIES}
 """
+RETIRE = "UPDATE recurrences SET current = false WHERE current AND domain_id IN (SELECT id FROM affected)"
 _COLUMNS = """
     (domain_id, version, current, state, contact_id, card_id, consent_id, action_id, agreed_minor, agreed_currency,
      created_at)
 """
 SWITCH_ON = f"""
     INSERT INTO recurrences {_COLUMNS}
-    SELECT d.id, coalesce((SELECT max(v.version) FROM recurrences v WHERE v.domain_id = d.id), 0) + 1, true, 'on',
-           :contact, :card, :consent, :action, p.minor, :currency, :now
-    {_ROWS} {_APPLIES}
+    SELECT id, version + 1, true, 'on', :contact, :card, :consent, :action, minor, :currency, :now FROM affected
 """
 TAKE_BACK = "UPDATE recurrences SET current = false WHERE current AND action_id = :undone"
 RESTORE = f"""
@@ -139,8 +139,10 @@ def _confirm(bare: Bare, values: dict[str, Any], key: str) -> int:
     _plan(bare, values)
     consent = bare.run(_CONSENT, values).fetchone()[0]
     action = _action(bare, values | {"kind": "recurring_payment", "consent": consent, "key": key})
-    bare.run(RETIRE, values)
+    bare.run(AFFECTED, values)
+    bare.run(RETIRE, {})
     bare.run(SWITCH_ON, values | {"consent": consent, "action": action})
+    bare.run("DROP TABLE affected", {})
     bare.connection.execute("COMMIT")
     return action
 
